@@ -1,0 +1,133 @@
+package incident
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// Kind is the kind of an incident, as people and programs read it.
+type Kind string
+
+// The kinds that this version opens.
+const (
+	HostMissing Kind = "host-missing"
+	HostFailing Kind = "host-failing"
+	StoreDown   Kind = "store-down"
+	RelayDead   Kind = "relay-dead"
+)
+
+// Change is what happened to an incident.
+type Change string
+
+// The changes.
+const (
+	Opened    Change = "open"
+	Recovered Change = "recovered"
+	Changed   Change = "changed"
+)
+
+// ID names one fault of one subject, the same wherever it is computed.
+type ID string
+
+// Channel names a destination of notices; it has one name in both regions.
+type Channel string
+
+// Mark says what became of a notice on one channel.
+type Mark uint8
+
+// The marks, weakest first: Join takes the strongest.
+const (
+	Unsent Mark = iota
+	Cancelled
+	Sent
+)
+
+var markNames = [...]string{"unsent", "cancelled", "sent"}
+
+func (m Mark) String() string { return markNames[min(int(m), len(markNames)-1)] }
+
+// MarshalText is the mark's name, as the table keeps it.
+func (m Mark) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText reads a mark's name.
+func (m *Mark) UnmarshalText(text []byte) error {
+	for i, name := range markNames {
+		if name == string(text) {
+			*m = Mark(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("mark %q is not one of %v", text, markNames)
+}
+
+// Join is the mark that two regions' marks make together, in any order.
+func Join(a, b Mark) Mark { return max(a, b) }
+
+// Item is one transition of one incident in a Notice. Its JSON is the
+// contract's: absent fields are left out.
+type Item struct {
+	Kind     Kind         `json:"kind"`
+	Change   Change       `json:"change"`
+	Store    beat.StoreID `json:"store"`
+	Host     beat.HostID  `json:"host,omitempty"`
+	Incident ID           `json:"incident"`
+	// K counts the incident's transitions, from 1.
+	K int `json:"k"`
+	// Since is the last proof of life before the fault; the truth lies within
+	// SinceUncertaintyMs after it.
+	Since              time.Time `json:"since"`
+	SinceUncertaintyMs int64     `json:"sinceUncertaintyMs,omitempty"`
+	// DurationMs is how long it lasted; in a recovery only.
+	DurationMs int64             `json:"durationMs,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"`
+	// Message is what a failing host says of itself.
+	Message string `json:"message,omitempty"`
+}
+
+// Notice is one message to people about one or many transitions. It is an item
+// of the table before it is sent: writing it is the claim.
+type Notice struct {
+	// ID is a ULID: the key of the notice, the same for every retry.
+	ID string `json:"id"`
+	// Region claimed it.
+	Region beat.Region `json:"region"`
+	At     time.Time   `json:"at"`
+	Items  []Item      `json:"items"`
+	// SeenFrom are the regions whose evidence it is; OneSided says that the
+	// other region gave no answer.
+	SeenFrom []beat.Region    `json:"seenFrom"`
+	OneSided bool             `json:"oneSided,omitempty"`
+	Marks    map[Channel]Mark `json:"marks"`
+	// SentAt is when a channel took it; only where its mark is Sent.
+	SentAt map[Channel]time.Time `json:"sentAt,omitempty"`
+	// Rev counts the writes of its item.
+	Rev int64 `json:"rev"`
+}
+
+// Incident is one fault of one store or host, from its opening to its end, as
+// a region remembers it.
+type Incident struct {
+	ID    ID           `json:"id"`
+	Kind  Kind         `json:"kind"`
+	Store beat.StoreID `json:"store"`
+	Host  beat.HostID  `json:"host,omitempty"`
+	// K counts its transitions so far.
+	K                  int           `json:"k"`
+	Open               bool          `json:"open"`
+	Since              time.Time     `json:"since"`
+	SinceUncertaintyMs int64         `json:"sinceUncertaintyMs,omitempty"`
+	OpenedAt           time.Time     `json:"openedAt"`
+	EndedAt            time.Time     `json:"endedAt,omitzero"`
+	SeenFrom           []beat.Region `json:"seenFrom,omitempty"`
+	OneSided           bool          `json:"oneSided,omitempty"`
+	Reason             string        `json:"reason,omitempty"`
+	Message            string        `json:"message,omitempty"`
+	// Teller is the region that tells it; "" until one did: then home will.
+	Teller beat.Region `json:"teller,omitempty"`
+	// Told is where the fault and its recovery were told.
+	Told []Channel `json:"told,omitempty"`
+	// Waits says why an untold transition is not told yet; for people.
+	Waits string `json:"waits,omitempty"`
+}

@@ -1,0 +1,78 @@
+package presence
+
+import (
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// View is what one region knows of a store by itself.
+type View string
+
+// The views, as they travel between the regions.
+const (
+	ViewNever    View = "never"
+	ViewOpen     View = "open"
+	ViewLost     View = "lost"
+	ViewStopped  View = "stopped"
+	ViewSettling View = "settling"
+)
+
+// Question is one batched ask, answered from memory.
+type Question struct {
+	// From, Node and Term say who asks.
+	From   beat.Region `json:"from"`
+	Node   string      `json:"node"`
+	Term   int64       `json:"term"`
+	Stores []StoreView `json:"stores,omitempty"`
+	Hosts  []HostView  `json:"hosts,omitempty"`
+}
+
+// Answer answers a Question, in its order.
+type Answer struct {
+	Node   string      `json:"node"`
+	Term   int64       `json:"term"`
+	Stores []StoreView `json:"stores,omitempty"`
+	Hosts  []HostView  `json:"hosts,omitempty"`
+}
+
+// StoreView is a region's view of a store. In a question it is the asker's own
+// view: a loss asked about is a loss told.
+type StoreView struct {
+	Store       beat.StoreID     `json:"store"`
+	View        View             `json:"view"`
+	Incarnation beat.Incarnation `json:"incarnation,omitzero"`
+	Epoch       beat.Epoch       `json:"epoch,omitempty"`
+	// Since is the last proof of life there.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// HostView is a region's view of a host's direct way.
+type HostView struct {
+	Store beat.StoreID `json:"store"`
+	Host  beat.HostID  `json:"host"`
+	// View is open, lost, never, stopped or settling.
+	View  View      `json:"view"`
+	Since time.Time `json:"since,omitzero"`
+}
+
+// News is what a region tells the other unasked: a host's first direct beat, a
+// goodbye, a retirement, a store that came back.
+type News struct {
+	Store beat.StoreID `json:"store"`
+	Host  beat.HostID  `json:"host,omitempty"`
+	View  View         `json:"view"`
+	// Forgotten says that an operator retired the host.
+	Forgotten bool `json:"forgotten,omitempty"`
+}
+
+// StoreItem is what the table remembers of a store (Host is ""), or of a
+// direct host. Doc is opaque outside this package.
+type StoreItem struct {
+	Region beat.Region
+	Store  beat.StoreID
+	Host   beat.HostID
+	Doc    []byte
+	// Gone asks for a tombstone: the host was retired.
+	Gone bool
+}

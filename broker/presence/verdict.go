@@ -1,0 +1,133 @@
+package presence
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// State is how a region sees a store.
+type State uint8
+
+// The states of a store. Their numbers are in the table.
+const (
+	// Unknown has no evidence yet.
+	Unknown State = iota
+	// Up has a relay with an open session here, or in the other region.
+	Up
+	// Suspect lost its session here less than grace ago, or waits for the
+	// other region's word.
+	Suspect
+	// Down is lost in both regions; or here, and the other gives no answer.
+	Down
+	// Stopped said goodbye.
+	Stopped
+	// DirectOnly has no relay: its hosts beat to the regions themselves.
+	DirectOnly
+	// RelayDead is down, but hosts of the store beat directly (P5).
+	RelayDead
+	// Degraded is lost here and open in the other region: a path is cut, and
+	// nobody is woken.
+	Degraded
+
+	states
+)
+
+var stateNames = [states]string{"unknown", "up", "suspect", "down", "stopped", "direct", "relay-dead", "degraded"}
+
+func (s State) String() string {
+	if s < states {
+		return stateNames[s]
+	}
+	return fmt.Sprintf("state %d", uint8(s))
+}
+
+// MarshalText is the state's name, as JSON shows it.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Condition is what a Verdict says about its subject.
+type Condition uint8
+
+// The conditions.
+const (
+	// Well ends every incident of the subject.
+	Well Condition = iota + 1
+	// HostMissing, HostFailing: see beat.HostState.
+	HostMissing
+	HostFailing
+	// HostStopped said goodbye: it ends the subject's incidents.
+	HostStopped
+	// HostForgotten was retired: it ends the subject's incidents.
+	HostForgotten
+	// StoreDown is a store whose relay is lost to both regions.
+	StoreDown
+	// StoreRelayDead is the same while hosts of the store beat directly.
+	StoreRelayDead
+	// StoreStopped said goodbye.
+	StoreStopped
+)
+
+var conditionNames = map[Condition]string{
+	Well: "well", HostMissing: "host missing", HostFailing: "host failing", HostStopped: "host stopped",
+	HostForgotten: "host forgotten", StoreDown: "store down", StoreRelayDead: "relay dead", StoreStopped: "store stopped",
+}
+
+func (c Condition) String() string { return conditionNames[c] }
+
+// Cause identifies one fault wherever it is computed (I1).
+type Cause struct {
+	// Incarnation and Number: what a relay decided. For a store, Number is the
+	// highest epoch that either region names.
+	Incarnation beat.Incarnation `json:"incarnation,omitzero"`
+	Number      uint64           `json:"number"`
+	// Node and Term: what a region decided about a direct host.
+	Node string `json:"node,omitempty"`
+	Term int64  `json:"term,omitempty"`
+}
+
+// Verdict is a judgement about a store (Host is "") or one of its hosts. Its
+// JSON is what the regions forward to each other.
+type Verdict struct {
+	Store     beat.StoreID `json:"store"`
+	Host      beat.HostID  `json:"host,omitempty"`
+	Condition Condition    `json:"condition"`
+	Cause     Cause        `json:"cause"`
+	// Since is the last proof of life; the truth lies within Uncertainty after it.
+	Since       time.Time     `json:"since"`
+	Uncertainty time.Duration `json:"uncertainty,omitempty"`
+	// SeenFrom are the regions whose evidence this is.
+	SeenFrom []beat.Region `json:"seenFrom,omitempty"`
+	// Old says that it happened before this node started to look: somebody may
+	// have told it already.
+	Old    bool   `json:"old,omitempty"`
+	Reason Reason `json:"reason"`
+	// Message is the host's own word, where it fails.
+	Message string `json:"message,omitempty"`
+}
+
+// Reason is why a verdict was given, or why a store is in its state.
+type Reason string
+
+// The reasons of Decide and Step.
+const (
+	SessionOpen      Reason = "the relay reports here"
+	OpenThere        Reason = "the relay reports to the other region"
+	WithinGrace      Reason = "the session ended, within grace"
+	WaitsForAnswer   Reason = "waits for the other region's answer"
+	OtherSettles     Reason = "waits: the other region settles"
+	LostInBoth       Reason = "lost in both regions"
+	OnlyRegion       Reason = "lost, and there is no other region"
+	NoAnswerForBlind Reason = "lost here, and the other region does not answer"
+	SaidGoodbye      Reason = "said goodbye"
+	ByeExpired       Reason = "said goodbye and did not return"
+	BeatsDirectly    Reason = "hosts beat directly"
+	NoRelay          Reason = "no relay is enrolled"
+	Settling         Reason = "this region settles"
+	NothingSeen      Reason = "nothing seen yet"
+	RelaySays        Reason = "the relay says so"
+	NoWayLeft        Reason = "no beat in time, by any way"
+	BeatCame         Reason = "a beat came"
+	Operator         Reason = "an operator retired it"
+	OtherSays        Reason = "the other region says so"
+)
