@@ -1,0 +1,45 @@
+package incident
+
+import "github.com/hb-mesh/hb-mesh/relay/beat"
+
+// ToldQuestion asks the other region what became of transitions that it was to
+// tell (I3).
+type ToldQuestion struct {
+	From  beat.Region `json:"from"`
+	Node  string      `json:"node"`
+	Term  int64       `json:"term"`
+	Items []ToldItem  `json:"items"`
+}
+
+// ToldItem names one transition, and its subject: the other region may know the
+// subject's incident by another id.
+type ToldItem struct {
+	Incident ID           `json:"incident"`
+	K        int          `json:"k"`
+	Kind     Kind         `json:"kind"`
+	Change   Change       `json:"change"`
+	Store    beat.StoreID `json:"store"`
+	Host     beat.HostID  `json:"host,omitempty"`
+}
+
+// ToldAnswer answers a ToldQuestion, in its order.
+type ToldAnswer struct {
+	Node  string    `json:"node"`
+	Term  int64     `json:"term"`
+	Words []Telling `json:"words"`
+}
+
+// Telling is the word of the region that was asked about one transition.
+type Telling string
+
+// The words.
+const (
+	// TellingSent: it was told here.
+	TellingSent Telling = "sent"
+	// TellingMine: it will be told here (also gathering).
+	TellingMine Telling = "mine"
+	// TellingYours: tell it yourself.
+	TellingYours Telling = "yours"
+	// TellingOver: here the incident has ended untold, or never was.
+	TellingOver Telling = "over"
+)
