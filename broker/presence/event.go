@@ -32,11 +32,6 @@ type (
 		Store beat.StoreID
 		Beat  beat.Beat
 	}
-	// DirectBye is a goodbye that reached this region without a relay.
-	DirectBye struct {
-		Store beat.StoreID
-		Host  beat.HostID
-	}
 	// Forget retires a host: an operator says that it does not exist any more.
 	Forget struct {
 		Store beat.StoreID
@@ -53,8 +48,11 @@ type (
 	}
 	// Unanswered is an Ask of this node that got no answer in time.
 	Unanswered struct{ ID uint64 }
-	// Heard is what the other region decided or learned by itself, unasked.
+	// Heard is what the other region learned by itself, unasked.
 	Heard struct{ News []News }
+	// Forwarded is what the other region decided: it counts where this region
+	// has no evidence of its own.
+	Forwarded struct{ Verdicts []Verdict }
 	// Loaded is what the table remembers, before the node is ready.
 	Loaded struct{ Stores []StoreItem }
 )
@@ -62,13 +60,13 @@ type (
 func (*Report) event()     {}
 func (*Ended) event()      {}
 func (*Direct) event()     {}
-func (*DirectBye) event()  {}
 func (*Forget) event()     {}
 func (*Want) event()       {}
 func (*Asked) event()      {}
 func (*Answered) event()   {}
 func (*Unanswered) event() {}
 func (*Heard) event()      {}
+func (*Forwarded) event()  {}
 func (*Loaded) event()     {}
 
 // Out is what Step asks the shell to do: one of the pointers to the types below.

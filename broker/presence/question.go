@@ -42,6 +42,7 @@ type StoreView struct {
 	Store       beat.StoreID     `json:"store"`
 	View        View             `json:"view"`
 	Incarnation beat.Incarnation `json:"incarnation,omitzero"`
+	Boot        beat.Boot        `json:"boot,omitzero"`
 	Epoch       beat.Epoch       `json:"epoch,omitempty"`
 	// Since is the last proof of life there.
 	Since time.Time `json:"since,omitzero"`
@@ -56,14 +57,12 @@ type HostView struct {
 	Since time.Time `json:"since,omitzero"`
 }
 
-// News is what a region tells the other unasked: a host's first direct beat, a
-// goodbye, a retirement, a store that came back.
+// News is what a region tells the other unasked: a host's first direct beat,
+// or that an operator retired the host.
 type News struct {
-	Store beat.StoreID `json:"store"`
-	Host  beat.HostID  `json:"host,omitempty"`
-	View  View         `json:"view"`
-	// Forgotten says that an operator retired the host.
-	Forgotten bool `json:"forgotten,omitempty"`
+	Store     beat.StoreID `json:"store"`
+	Host      beat.HostID  `json:"host"`
+	Forgotten bool         `json:"forgotten,omitempty"`
 }
 
 // StoreItem is what the table remembers of a store (Host is ""), or of a

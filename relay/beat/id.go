@@ -151,6 +151,26 @@ type (
 func (i Incarnation) String() string { return hex.EncodeToString(i[:]) }
 func (b Boot) String() string        { return hex.EncodeToString(b[:]) }
 
+// MarshalText is 32 hexadecimal digits.
+func (i Incarnation) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, i[:]), nil }
+
+// UnmarshalText reads 32 hexadecimal digits.
+func (i *Incarnation) UnmarshalText(text []byte) error {
+	inc, err := ParseIncarnation(string(text))
+	*i = inc
+	return err
+}
+
+// MarshalText is 32 hexadecimal digits.
+func (b Boot) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b[:]), nil }
+
+// UnmarshalText reads 32 hexadecimal digits.
+func (b *Boot) UnmarshalText(text []byte) error {
+	inc, err := ParseIncarnation(string(text))
+	*b = Boot(inc)
+	return err
+}
+
 // IsZero says whether no incarnation is known.
 func (i Incarnation) IsZero() bool { return i == Incarnation{} }
 

@@ -1,0 +1,152 @@
+package presence
+
+import (
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// judge brings a store and its hosts up to date with now, and emits what
+// changed.
+func (p *Presence) judge(s *store) {
+	if s.session == sessionOpen && p.now.Mono >= s.silentAt() {
+		p.suspect(s, s.silentAt())
+	}
+	byeExpired := s.stopped && p.now.Mono >= s.stoppedAt+p.opt.ByeLasts
+	if byeExpired {
+		s.stopped = false
+		s.suspectAt = p.now.Mono - p.opt.Grace
+	}
+	p.judgeDirect(s)
+	p.decide(s, byeExpired)
+	p.judgeHosts(s)
+	p.save(s)
+}
+
+// lossAt is when this region loses a store whose session ended.
+func (p *Presence) lossAt(s *store) time.Duration { return s.suspectAt + p.opt.Grace }
+
+func (p *Presence) decide(s *store, byeExpired bool) {
+	mine := p.view(s).View
+	f := Facts{
+		Mine: mine, Grace: mine == ViewOpen && s.session != sessionOpen, Peer: p.peerWord(s), Theirs: s.theirs.View,
+		Opens: s.opens, Blind: p.opt.Blind, ByeExpired: byeExpired, Direct: s.aliveDirect(), Was: s.state,
+	}
+	if mine == ViewLost {
+		f.SinceLoss = p.now.Mono - p.lossAt(s)
+		if !s.lossSaved {
+			s.lossSaved, s.saveNow = true, true
+		}
+	}
+	state, why, oneSided := Decide(f)
+	if state != s.state {
+		s.stateAt = p.now.Wall
+	}
+	s.state, s.reason = state, why
+	p.wantAsk(s, mine)
+	cond, ok := storeCondition(state)
+	if !ok || cond == s.cond {
+		return
+	}
+	s.cond, s.oneSide = cond, oneSided
+	p.emit(&Decided{Verdict: p.storeVerdict(s, cond, why, oneSided)})
+}
+
+// storeCondition is the verdict that a state stands for; suspect and unknown
+// say nothing.
+func storeCondition(state State) (Condition, bool) {
+	switch state {
+	case Up, Degraded, DirectOnly:
+		return Well, true
+	case Down:
+		return StoreDown, true
+	case RelayDead:
+		return StoreRelayDead, true
+	case Stopped:
+		return StoreStopped, true
+	default:
+		return 0, false
+	}
+}
+
+func (p *Presence) storeVerdict(s *store, cond Condition, why Reason, oneSided bool) Verdict {
+	v := Verdict{
+		Store: s.id, Condition: cond, Reason: why,
+		Cause:    Cause{Incarnation: s.incarnation, Number: uint64(max(s.epoch, s.theirs.Epoch))},
+		SeenFrom: p.seenFrom(oneSided || p.other() == ""),
+	}
+	if cond == Well || cond == StoreStopped {
+		v.Since = p.now.Wall
+		if cond == Well && s.state != Degraded {
+			v.SeenFrom = []beat.Region{p.opt.Region}
+		}
+		return v
+	}
+	if s.theirs.Epoch > s.epoch {
+		v.Cause.Incarnation = s.theirs.Incarnation
+	}
+	v.Since = s.lastLife
+	if s.theirs.Since.After(v.Since) {
+		v.Since = s.theirs.Since
+	}
+	if v.Since.IsZero() {
+		v.Since = p.started.Wall
+	}
+	v.Uncertainty = max(0, p.now.At(s.suspectAt).Sub(v.Since))
+	v.Old = s.suspectAt < p.started.Mono || s.session == sessionNone
+	return v
+}
+
+func (p *Presence) seenFrom(onlyHere bool) []beat.Region {
+	if onlyHere {
+		return []beat.Region{p.opt.Region}
+	}
+	return append([]beat.Region(nil), p.opt.Regions...)
+}
+
+// peerWord is where the question about a lost store stands.
+func (p *Presence) peerWord(s *store) Peer {
+	switch {
+	case p.other() == "":
+		return PeerNone
+	case s.theirs.View != "":
+		return PeerSays
+	case s.unanswered:
+		return PeerSilent
+	default:
+		return PeerWaits
+	}
+}
+
+// nextDue is the earliest instant after now at which judging s may change
+// something.
+func (p *Presence) nextDue(s *store) time.Duration {
+	at := never
+	soonest := func(t time.Duration) {
+		if t > p.now.Mono {
+			at = min(at, t)
+		}
+	}
+	switch {
+	case s.session == sessionOpen:
+		soonest(s.silentAt())
+	case s.stopped:
+		soonest(s.stoppedAt + p.opt.ByeLasts)
+	case s.relay != "" && p.settled:
+		soonest(p.lossAt(s))
+		if s.asking == 0 && s.askAt != 0 {
+			soonest(s.askAt)
+		}
+		if s.theirs.View == "" {
+			soonest(p.lossAt(s) + p.opt.Blind)
+		}
+	}
+	soonest(p.hostsDue(s))
+	if s.saveHosts {
+		soonest(max(s.savedAt+saveHosts, p.now.Mono+1))
+	}
+	if p.refreshes(s) {
+		soonest(s.refreshAt())
+	}
+	return at
+}

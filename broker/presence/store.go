@@ -1,0 +1,300 @@
+package presence
+
+import (
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// session is the state of a relay's session in this region.
+type session uint8
+
+const (
+	sessionNone  session = iota // never seen by this node
+	sessionOpen                 // born, and not ended
+	sessionEnded                // ended, or silent for too long
+)
+
+// store is what this region knows of one store.
+type store struct {
+	id beat.StoreID
+
+	// The relay's session here.
+	relay       beat.RelayID // "" while none is enrolled
+	retired     []beat.RelayID
+	session     session
+	conn        Conn
+	incarnation beat.Incarnation
+	boot        beat.Boot
+	epoch       beat.Epoch
+	seq         beat.Seq
+	software    string
+	every       time.Duration // reportEvery
+	clock       offset
+	lastReport  time.Duration // on our clock
+	lastLife    time.Time     // the last proof of life, for people
+	suspectAt   time.Duration // when the session became suspect
+	stopped     bool
+	stoppedAt   time.Duration
+	rebirths    int
+	journalLost uint64
+	depth       uint64
+	top         beat.Number
+
+	// Its hosts, and the relay's picture of them.
+	hash     uint64
+	pictured beat.Incarnation // whose picture it is
+	hosts    []host
+	index    map[beat.HostID]int
+
+	// What the other region says of the store.
+	theirs     StoreView
+	theirsAt   time.Duration // when it was asked for; 0: no word since our loss
+	opens      int           // how many answers since our loss said open
+	askAt      time.Duration // when the next question is due
+	asking     uint64        // the question in flight
+	wantsAsk   bool          // in this Step
+	unanswered bool
+
+	// The judgement.
+	state   State
+	reason  Reason
+	stateAt time.Time
+	cond    Condition
+	cause   Cause
+	oneSide bool
+
+	// Bookkeeping.
+	dueAt     time.Duration
+	dueIdx    int
+	touched   bool
+	saveNow   bool
+	lossSaved bool
+	saveHosts bool
+	savedAt   time.Duration
+}
+
+func (p *Presence) store(id beat.StoreID) *store {
+	s := p.stores[id]
+	if s == nil {
+		s = &store{id: id, index: make(map[beat.HostID]int), dueIdx: -1, dueAt: never, savedAt: p.now.Mono, stateAt: p.now.Wall}
+		p.stores[id] = s
+	}
+	return s
+}
+
+// report takes an envelope: a birth opens a session, a report keeps it, a bye
+// ends it on purpose.
+func (p *Presence) report(e *Report) {
+	r := e.Report
+	if r.Kind == beat.Birth {
+		p.birth(e.Conn, r)
+		return
+	}
+	s := p.stores[r.Store]
+	if s == nil || s.session != sessionOpen || s.conn != e.Conn || s.epoch != r.Epoch || s.incarnation != r.Incarnation {
+		p.notOpen(e.Conn, r, s)
+		return
+	}
+	if r.Seq <= s.seq {
+		p.emit(&Refused{ID: r.Identity(), Reason: Duplicate})
+		return
+	}
+	p.accept(s, e.Conn, r)
+	if r.Kind == beat.Goodbye {
+		s.session, s.stopped, s.stoppedAt, s.saveNow = sessionEnded, true, p.now.Mono, true
+		p.touch(s)
+	}
+}
+
+// notOpen answers a report under a session that is lost, replaced or was never
+// born: the relay comes back with a higher epoch, and grace starts again.
+func (p *Presence) notOpen(conn Conn, r *beat.Report, s *store) {
+	id := r.Identity()
+	if s != nil && s.session == sessionOpen && (s.relay != r.Relay || s.conn != conn) {
+		reason := Replaced
+		if s.relay != r.Relay {
+			reason = Retired
+		}
+		p.emit(&Close{Conn: conn, Reason: reason})
+		p.emit(&Refused{ID: id, Reason: reason})
+		return
+	}
+	exceed := r.Epoch
+	if s != nil {
+		exceed = max(exceed, s.epoch)
+		if s.session == sessionEnded && !s.stopped {
+			p.restartGrace(s)
+		}
+	}
+	p.emit(&Rebirth{Conn: conn, ID: id, Exceed: exceed})
+	p.emit(&Refused{ID: id, Reason: NotOpen})
+}
+
+func (p *Presence) restartGrace(s *store) {
+	if s.rebirths < maxRebirths {
+		s.rebirths++
+		s.suspectAt = p.now.Mono
+		p.touch(s)
+	}
+}
+
+// birth opens a session (P2).
+func (p *Presence) birth(conn Conn, r *beat.Report) {
+	id := r.Identity()
+	s := p.store(r.Store)
+	sameRelay := s.relay == "" || s.relay == r.Relay
+	switch {
+	case sameRelay && r.Epoch == s.epoch && r.Boot == s.boot && r.Seq == s.seq && s.session != sessionNone:
+		p.emit(&Refused{ID: id, Reason: Duplicate})
+		return
+	case sameRelay && r.Epoch <= s.epoch:
+		if s.session == sessionEnded && !s.stopped {
+			p.restartGrace(s)
+		}
+		p.emit(&Rebirth{Conn: conn, ID: id, Exceed: s.epoch})
+		p.emit(&Refused{ID: id, Reason: OldEpoch})
+		return
+	case sameRelay && s.epoch != 0 && r.Epoch-s.epoch > maxEpochJump:
+		p.emit(&Close{Conn: conn, Reason: FutureEpoch})
+		p.emit(&Refused{ID: id, Reason: FutureEpoch})
+		return
+	case !sameRelay && s.session == sessionOpen && s.isRetired(r.Relay):
+		p.emit(&Close{Conn: conn, Reason: Retired})
+		p.emit(&Refused{ID: id, Reason: Retired})
+		return
+	}
+	if s.session == sessionOpen && s.conn != conn {
+		p.emit(&Close{Conn: s.conn, Reason: Replaced})
+	}
+	if !sameRelay {
+		s.retire(r.Relay)
+	}
+	if s.incarnation != r.Incarnation {
+		s.top = 0
+	}
+	s.relay, s.session, s.conn = r.Relay, sessionOpen, conn
+	s.incarnation, s.boot, s.epoch, s.seq = r.Incarnation, r.Boot, r.Epoch, 0
+	s.software, s.stopped, s.rebirths, s.clock = r.Software, false, 0, offset{}
+	s.forgetTheirs()
+	s.saveNow, s.lossSaved = true, false
+	p.accept(s, conn, r)
+	p.emit(&Acked{Conn: conn, ID: id, Ack: beat.Ack{
+		V: beat.Wire, Epoch: r.Epoch, Seq: r.Seq, Incarnation: r.Incarnation, Top: s.top,
+	}})
+}
+
+func (s *store) isRetired(relay beat.RelayID) bool {
+	for _, r := range s.retired {
+		if r == relay {
+			return true
+		}
+	}
+	return false
+}
+
+const keepRetired = 8
+
+// retire replaces the store's relay: the old one's word counts no more while
+// the new one is there.
+func (s *store) retire(by beat.RelayID) {
+	kept := s.retired[:0]
+	for _, r := range s.retired {
+		if r != by {
+			kept = append(kept, r)
+		}
+	}
+	if len(kept) >= keepRetired {
+		kept = kept[1:]
+	}
+	s.retired = append(kept, s.relay)
+}
+
+func (s *store) forgetTheirs() {
+	s.theirs, s.theirsAt, s.opens, s.unanswered, s.askAt, s.oneSide = StoreView{}, 0, 0, false, 0, false
+}
+
+// accept takes what a report says. A steady one, whose hash stands, costs no
+// allocation.
+func (p *Presence) accept(s *store, conn Conn, r *beat.Report) {
+	mono := time.Duration(r.MonoMs) * time.Millisecond
+	s.clock.sample(p.now.Mono, mono)
+	s.seq = r.Seq
+	s.every = r.ReportEvery()
+	s.lastReport = s.clock.date(mono)
+	s.depth, s.journalLost = r.JournalDepth, r.JournalLost
+	if s.state != Up {
+		p.touch(s)
+	}
+	switch {
+	case r.Picture != nil:
+		p.picture(s, r, mono)
+	case r.Hash != s.hash:
+		p.emit(&Command{Conn: conn, ID: r.Identity(), Command: beat.Command{V: beat.Wire, Order: beat.SendPicture}})
+	}
+	if len(r.Journal) > 0 {
+		p.journal(s, conn, r, mono)
+	}
+}
+
+// journal dates a batch and hands it to the history. It changes no presence.
+func (p *Presence) journal(s *store, conn Conn, r *beat.Report, mono time.Duration) {
+	j := &Journal{
+		Conn: conn, ID: r.Identity(), Epoch: r.Epoch, Seq: r.Seq, Incarnation: r.Incarnation,
+		Entries: append([]beat.Transition(nil), r.Journal...),
+	}
+	for i := range j.Entries {
+		t := &j.Entries[i]
+		at := time.UnixMilli(t.WallMs).UTC()
+		if t.Boot == r.Boot {
+			at = p.now.At(s.clock.date(min(time.Duration(t.MonoMs)*time.Millisecond, mono)))
+		}
+		if t.WallMs == 0 && t.Boot != r.Boot || at.After(p.now.Wall) {
+			at = p.now.Wall
+		}
+		j.Dated = append(j.Dated, at)
+		s.top = max(s.top, t.Number, t.Until)
+	}
+	p.emit(j)
+}
+
+// ended takes the end of a connection: it counts only for the open session (P1).
+func (p *Presence) ended(e *Ended) {
+	s := p.stores[e.ID.Store]
+	if s == nil || s.session != sessionOpen || s.conn != e.Conn || s.epoch != e.Death.Epoch || s.incarnation != e.Death.Incarnation {
+		p.emit(&Refused{ID: e.ID, Reason: StaleEnd})
+		return
+	}
+	p.suspect(s, p.now.Mono)
+}
+
+// suspect ends the open session: grace runs from at.
+func (p *Presence) suspect(s *store, at time.Duration) {
+	s.lastLife = p.now.At(s.lastReport)
+	s.session, s.suspectAt = sessionEnded, at
+	s.forgetTheirs()
+	p.touch(s)
+}
+
+// silentAt is when an open session that stays silent becomes suspect.
+func (s *store) silentAt() time.Duration { return s.lastReport + silentReports*s.every }
+
+// view is what this region says of the store by itself.
+func (p *Presence) view(s *store) StoreView {
+	v := StoreView{Store: s.id, Incarnation: s.incarnation, Boot: s.boot, Epoch: s.epoch}
+	switch {
+	case s.session == sessionOpen:
+		v.View, v.Since = ViewOpen, p.now.At(s.lastReport)
+	case s.stopped:
+		v.View = ViewStopped
+	case s.relay == "":
+		v.View = ViewNever
+	case !p.settled:
+		v.View = ViewSettling
+	case p.now.Mono < s.suspectAt+p.opt.Grace:
+		v.View = ViewOpen
+	default:
+		v.View, v.Since = ViewLost, s.lastLife
+	}
+	return v
+}
