@@ -1,0 +1,52 @@
+package notice
+
+import "github.com/hb-mesh/hb-mesh/broker/incident"
+
+// Severity is how bad a notice is, in the words of the event.
+type Severity string
+
+// The severities; the package comment says what has which.
+const (
+	Info     Severity = "info"
+	Warning  Severity = "warning"
+	Error    Severity = "error"
+	Critical Severity = "critical"
+)
+
+func (s Severity) rank() int {
+	switch s {
+	case Critical:
+		return 3
+	case Error:
+		return 2
+	case Warning:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// SeverityOf is the severity of one transition.
+func SeverityOf(kind incident.Kind, change incident.Change) Severity {
+	if change == incident.Recovered {
+		return Info
+	}
+	switch kind {
+	case incident.StoreDown:
+		return Critical
+	case incident.HostMissing, incident.RelayDead:
+		return Error
+	default:
+		return Warning
+	}
+}
+
+func worst(items []incident.Item) Severity {
+	s := Info
+	for i := range items {
+		if of := SeverityOf(items[i].Kind, items[i].Change); of.rank() > s.rank() {
+			s = of
+		}
+	}
+	return s
+}

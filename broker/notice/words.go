@@ -1,0 +1,226 @@
+package notice
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+const (
+	// stamp is a time as people read it: the weekday helps at 3 a.m.
+	stamp = "Mon 2006-01-02 15:04:05 MST"
+	clock = "15:04:05 MST"
+
+	// maxLines is how many subjects a text names one by one; nobody reads more
+	// on a phone, and the link has them all.
+	maxLines = 20
+	// maxQuote bounds what a host says of itself, in bytes.
+	maxQuote = 160
+)
+
+// title is one line such as "Hosts missing [pos3]". The last of several bunches
+// is left out first when they do not fit, with "..." instead.
+func title(groups []bunch) string {
+	out := ""
+	for i, b := range groups {
+		sep := ""
+		if i > 0 {
+			sep = "; "
+		}
+		words := sep + b.words() + " ["
+		left := MaxTitle - len(out) - len(words) - len("]")
+		if i < len(groups)-1 {
+			left -= len("; " + ellipsis)
+		}
+		if i > 0 && left < 12 { // too little for a name and a count
+			return out + "; " + ellipsis
+		}
+		out += words + list(b.names(), left) + "]"
+	}
+	return out
+}
+
+// text says what, where, since when, seen from where, and where to look.
+func text(n incident.Notice, groups []bunch, o RenderOptions) string {
+	var out strings.Builder
+	left := maxLines
+	for i, b := range groups {
+		if i > 0 {
+			out.WriteString("\n")
+		}
+		out.WriteString(b.headline() + "\n")
+		for j := range b.items {
+			if left == 0 {
+				fmt.Fprintf(&out, "- and %d more\n", len(b.items)-j)
+				break
+			}
+			left--
+			out.WriteString("- " + b.line(&b.items[j], o) + "\n")
+		}
+	}
+	fmt.Fprintf(&out, "\nKnown since %s.\n", n.At.In(o.Zone).Format(stamp))
+	if from := seenFrom(n); from != "" {
+		out.WriteString(from + "\n")
+	}
+	if l := link(n, o); l != "" {
+		out.WriteString(l + "\n")
+	}
+	return out.String()
+}
+
+// headline is a bunch in one sentence.
+func (b bunch) headline() string {
+	if b.items[0].Host == "" {
+		return b.words() + ": " + list(b.names(), 200) + "."
+	}
+	where := "in several stores"
+	if b.store != "" {
+		where = "in store " + plain(string(b.store))
+	}
+	return b.words() + " " + where + ": " + list(b.names(), 200) + "."
+}
+
+// line is what is known of one subject.
+func (b bunch) line(it *incident.Item, o RenderOptions) string {
+	out := b.name(it) + ": "
+	since := it.Since.In(o.Zone).Format(stamp)
+	if it.Change == incident.Recovered {
+		out += past(it.Kind) + " since " + since
+		if it.DurationMs > 0 {
+			out = b.name(it) + ": " + back(it.Kind) + " after " + lasted(time.Duration(it.DurationMs)*time.Millisecond) +
+				", was " + past(it.Kind) + " since " + since
+		}
+		return out + "."
+	}
+	out += present(it.Kind) + " " + since
+	if u := time.Duration(it.SinceUncertaintyMs) * time.Millisecond; u > 0 {
+		out += ", or up to " + lasted(u) + " later"
+	}
+	out += "."
+	if it.Message != "" {
+		out += " It says: " + quote(it.Message, maxQuote)
+	}
+	return out
+}
+
+func present(k incident.Kind) string {
+	switch k {
+	case incident.HostMissing, incident.StoreDown:
+		return "last sign of life"
+	case incident.RelayDead:
+		return "hosts beat directly; last word of the relay"
+	case incident.HostFailing:
+		return "lives, says that it fails since"
+	default:
+		return "since"
+	}
+}
+
+func past(k incident.Kind) string {
+	switch k {
+	case incident.HostMissing:
+		return "missing"
+	case incident.HostFailing:
+		return "failing"
+	case incident.StoreDown:
+		return "down"
+	case incident.RelayDead:
+		return "without its relay"
+	default:
+		return "in trouble"
+	}
+}
+
+func back(k incident.Kind) string {
+	if k == incident.HostFailing {
+		return "well"
+	}
+	return "back"
+}
+
+// lasted is a duration as people say it: its two largest units.
+func lasted(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return two(int(d.Minutes()), "min", int(d.Seconds())%60, "s")
+	case d < 24*time.Hour:
+		return two(int(d.Hours()), "h", int(d.Minutes())%60, "min")
+	default:
+		return two(int(d.Hours())/24, "d", int(d.Hours())%24, "h")
+	}
+}
+
+func two(a int, unitA string, b int, unitB string) string {
+	if b == 0 {
+		return fmt.Sprintf("%d %s", a, unitA)
+	}
+	return fmt.Sprintf("%d %s %d %s", a, unitA, b, unitB)
+}
+
+// seenFrom says whose evidence it is; one-sided is said in words.
+func seenFrom(n incident.Notice) string {
+	names := make([]string, 0, len(n.SeenFrom))
+	for _, r := range n.SeenFrom {
+		names = append(names, plain(string(r)))
+	}
+	all := strings.Join(names, " and ")
+	switch {
+	case n.OneSided && all == "":
+		return "Seen from " + plain(string(n.Region)) + " only: the other region gave no answer."
+	case n.OneSided:
+		return "Seen from " + all + " only: the other region gave no answer."
+	case all == "":
+		return ""
+	default:
+		return "Seen from " + all + "."
+	}
+}
+
+// link leads to the store, where it is one.
+func link(n incident.Notice, o RenderOptions) string {
+	if o.Link == "" {
+		return ""
+	}
+	if store := oneStore(n.Items); store != "" {
+		return strings.TrimRight(o.Link, "/") + "/?store=" + plain(string(store))
+	}
+	return o.Link
+}
+
+func oneStore(items []incident.Item) beat.StoreID {
+	store := items[0].Store
+	for i := range items {
+		if items[i].Store != store {
+			return ""
+		}
+	}
+	return store
+}
+
+// sms is one line: title, store, since when or how long, and whether it is
+// one-sided.
+func sms(n incident.Notice, groups []bunch, o RenderOptions) string {
+	tail := ""
+	b := groups[0]
+	if b.items[0].Host != "" && b.store != "" {
+		tail = " in " + plain(string(b.store))
+	}
+	switch it := b.items[0]; {
+	case it.Change == incident.Recovered && it.DurationMs > 0:
+		tail += ", lasted " + lasted(time.Duration(it.DurationMs)*time.Millisecond)
+	case it.Change != incident.Recovered:
+		tail += " since " + it.Since.In(o.Zone).Format(clock)
+	}
+	if n.OneSided {
+		tail += " (one region only)"
+	}
+	tail = plain(tail)
+	return cut(cut(title(groups), max(MaxSMS-len(tail), MaxSMS/2))+tail, MaxSMS)
+}
