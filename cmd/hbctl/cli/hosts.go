@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// hostsCmd lists hosts and retires them.
+type hostsCmd struct {
+	List   hostsListCmd   `cmd:"" default:"withargs" help:"List hosts (the default)."`
+	Forget hostsForgetCmd `cmd:"" help:"Retire a host that does not exist any more."`
+}
+
+type hostsListCmd struct {
+	Store string `help:"Only hosts of this store." placeholder:"STORE"`
+	State string `help:"Only hosts in this state: up, failing, missing, stopped, unknown, covered." placeholder:"STATE"`
+}
+
+type hostRow struct {
+	Store      string    `json:"store"`
+	Host       string    `json:"host"`
+	State      string    `json:"state"`
+	IntervalMs int64     `json:"intervalMs"`
+	LastBeat   time.Time `json:"lastBeat"`
+	Via        string    `json:"via"`
+	Since      time.Time `json:"since"`
+	Reason     string    `json:"reason"`
+	Message    string    `json:"message"`
+}
+
+// Run lists the hosts.
+func (c *hostsListCmd) Run(s *session) error {
+	items, err := s.api.list(s.ctx, "/v1/hosts", filter("store", c.Store))
+	if err != nil {
+		return err
+	}
+	if c.State != "" {
+		if items, err = keep(items, func(r hostRow) bool { return r.State == c.State }); err != nil {
+			return err
+		}
+	}
+	head := []string{"HOST", "STATE", "SINCE", "LAST BEAT", "INTERVAL", "VIA", "WHY"}
+	return show(s.out, items, head, "no such hosts", func(r hostRow) []string {
+		why := r.Reason
+		if r.Message != "" {
+			why = strings.TrimPrefix(why+": "+r.Message, ": ")
+		}
+		return []string{
+			subject(r.Store, r.Host), r.State, s.out.ago(r.Since), s.out.ago(r.LastBeat),
+			millis(r.IntervalMs), r.Via, why,
+		}
+	})
+}
+
+// keep is the items that ok says yes to, as they came.
+func keep[T any](items []json.RawMessage, ok func(T) bool) ([]json.RawMessage, error) {
+	kept := []json.RawMessage{}
+	for _, raw := range items {
+		var v T
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return nil, &failure{exit: ExitFailed, what: "read the answer", err: err, hint: "is the region of another version?"}
+		}
+		if ok(v) {
+			kept = append(kept, raw)
+		}
+	}
+	return kept, nil
+}
+
+type hostsForgetCmd struct {
+	Host string `arg:"" help:"The host's full name: store/host."`
+}
+
+// Run retires the host.
+func (c *hostsForgetCmd) Run(s *session) error {
+	store, host, ok := strings.Cut(c.Host, "/")
+	if !ok || store == "" || host == "" {
+		return usage("give its full name, such as hbctl hosts forget demo/pos3", "%q is no host's full name", c.Host)
+	}
+	path := "/v1/stores/" + url.PathEscape(store) + "/hosts/" + url.PathEscape(host)
+	if err := s.api.do(s.ctx, call{method: http.MethodDelete, path: path}, nil); err != nil {
+		return err
+	}
+	if s.out.json {
+		return s.out.value(map[string]string{"forgotten": c.Host})
+	}
+	return s.out.line("%s is retired; if it beats again it is a new host", c.Host)
+}
