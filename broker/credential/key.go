@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,10 +47,11 @@ var (
 // Request is a key that somebody asks for.
 type Request struct {
 	// Name is for people: who has the key, or where it is. At most 64 bytes.
-	Name string `json:"name"`
-	Role Role   `json:"role"`
-	// Store binds a key to one store ("": every store). Only beats and relays
-	// have it: what reads or administers is of the fleet.
+	Name string `json:"name,omitempty"`
+	// Roles are at least one, each once. Relay is alone: a relay's password
+	// opens no API.
+	Roles []Role `json:"roles"`
+	// Store binds the key to one store ("": every store).
 	Store beat.StoreID `json:"store,omitempty"`
 	// Relay binds a login to one relay of Store ("": each of them).
 	Relay beat.RelayID `json:"relay,omitempty"`
@@ -59,18 +61,27 @@ const maxName = 64
 
 // Validate returns an error of class ErrInvalid that says what is wrong.
 func (r Request) Validate() error {
-	switch r.Role {
-	case Beat, Relay:
-	case Read, Admin:
-		if r.Store != "" {
-			return fmt.Errorf("%w: a key of role %s is of the fleet, it names no store", ErrInvalid, r.Role)
+	if len(r.Roles) == 0 {
+		return fmt.Errorf("%w: name at least one role", ErrInvalid)
+	}
+	for i, role := range r.Roles {
+		switch {
+		case role != Beat && role != Read && role != Admin && role != Relay:
+			return fmt.Errorf("%w: role %q is not one of %s, %s, %s and %s",
+				ErrInvalid, beat.CutText(string(role), maxName), Beat, Read, Admin, Relay)
+		case slices.Contains(r.Roles[:i], role):
+			return fmt.Errorf("%w: role %s is there twice", ErrInvalid, role)
+		case role == Relay && len(r.Roles) > 1:
+			return fmt.Errorf("%w: a login of role %s has no other role", ErrInvalid, Relay)
 		}
-	default:
-		return fmt.Errorf("%w: the role is one of %s, %s, %s and %s", ErrInvalid, Beat, Read, Admin, Relay)
 	}
 	if r.Name != beat.CutText(r.Name, maxName) {
 		return fmt.Errorf("%w: a name is at most %d bytes of plain text", ErrInvalid, maxName)
 	}
+	return r.validateNames()
+}
+
+func (r Request) validateNames() error {
 	if r.Store != "" {
 		if _, err := beat.ParseStoreID(string(r.Store)); err != nil {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)
@@ -79,7 +90,7 @@ func (r Request) Validate() error {
 	if r.Relay == "" {
 		return nil
 	}
-	if r.Role != Relay || r.Store == "" {
+	if r.Store == "" || !r.has(Relay) {
 		return fmt.Errorf("%w: only a login of role %s with a store names a relay", ErrInvalid, Relay)
 	}
 	if _, err := beat.ParseRelayID(string(r.Relay)); err != nil {
@@ -87,6 +98,8 @@ func (r Request) Validate() error {
 	}
 	return nil
 }
+
+func (r *Request) has(role Role) bool { return slices.Contains(r.Roles, role) }
 
 // Key is what people may see of a key: everything but its text.
 type Key struct {
@@ -106,29 +119,37 @@ func (k *Key) Live() bool { return k.Revoked.IsZero() }
 
 // login says whether the key is the password of that relay.
 func (k *Key) login(id beat.Identity) bool {
-	return k.Role == Relay && (k.Store == "" || k.Store == id.Store) && (k.Relay == "" || k.Relay == id.Relay)
+	return k.has(Relay) && (k.Store == "" || k.Store == id.Store) && (k.Relay == "" || k.Relay == id.Relay)
 }
 
-// Grant is what one key text opens over HTTP.
+// Grant is what one key text opens over HTTP. In the configuration one text may
+// be several keys: what they open is together here.
 type Grant struct {
-	// Beat is whether it posts beats: for Store, or for all where it is "".
-	Beat  bool
-	Store beat.StoreID
-	Read  bool
-	Admin bool
+	// Key is the id of the key, for the audit.
+	Key string
+	// Beat is whether it posts beats: for BeatStore, or for all where it is "".
+	Beat      bool
+	BeatStore beat.StoreID
+	// Read and Admin are of the API, for Store, or for the fleet where it is "".
+	Read, Admin bool
+	Store       beat.StoreID
 }
 
 // MayBeat says whether the grant posts beats of that store.
-func (g Grant) MayBeat(store beat.StoreID) bool { return g.Beat && (g.Store == "" || g.Store == store) }
+func (g Grant) MayBeat(store beat.StoreID) bool {
+	return g.Beat && (g.BeatStore == "" || g.BeatStore == store)
+}
 
 func (g *Grant) add(k *Key) {
-	switch k.Role {
-	case Beat:
-		g.Beat, g.Store = true, k.Store
-	case Read:
-		g.Read = true
-	case Admin:
-		g.Read, g.Admin = true, true
+	if k.has(Beat) {
+		g.Beat, g.BeatStore = true, k.Store
+	}
+	// An admin's scope outweighs a reader's.
+	if admin := k.has(Admin); admin || k.has(Read) && !g.Read {
+		g.Read, g.Admin, g.Store = true, g.Admin || admin, k.Store
+	}
+	if g.Key == "" || k.has(Admin) {
+		g.Key = k.ID
 	}
 }
 

@@ -82,14 +82,18 @@ func (o *Options) validate() error {
 			return fmt.Errorf("credential: static key %d: %w", i+1, err)
 		}
 		for j := range i {
-			// Relay logins may share a password; any other double would make
-			// it depend on the order what the text opens.
-			if t := o.Static[j]; t.Text == s.Text && t.Role == s.Role && s.Role != Relay {
+			if o.Static[j].doubles(&s) {
 				return fmt.Errorf("credential: static keys %d and %d have one text and one role", j+1, i+1)
 			}
 		}
 	}
 	return nil
+}
+
+// doubles says that two keys leave it open what their text opens. Relay logins
+// do not: each is for its own relays.
+func (s *Static) doubles(other *Static) bool {
+	return s.Text == other.Text && slices.ContainsFunc(s.Roles, func(r Role) bool { return r != Relay && other.has(r) })
 }
 
 // Keyring holds every key that a region knows. Its methods may be called from
@@ -133,7 +137,7 @@ func New(o Options) (*Keyring, error) {
 // errors are ErrForbidden, and ErrUnavailable where the table's keys were never
 // read.
 func (k *Keyring) Grant(ctx context.Context, text string) (Grant, error) {
-	found, err := k.find(ctx, text, func(key *Key) bool { return key.Role != Relay })
+	found, err := k.find(ctx, text, func(key *Key) bool { return !key.has(Relay) })
 	if err != nil {
 		return Grant{}, err
 	}
@@ -165,7 +169,8 @@ func (k *Keyring) Live(id string) bool {
 	return key != nil && key.Live()
 }
 
-// List is every key, revoked ones too, by age; those of the configuration first.
+// List is every key, by age; revoked ones too (see Key.Live); those of the
+// configuration first.
 func (k *Keyring) List() []Key {
 	snap := k.now.Load()
 	out := make([]Key, 0, len(snap.byID))

@@ -204,10 +204,10 @@ func (k *Keyring) write(ctx context.Context, w table.Write) error {
 // a region that has one. Call it after Load, on the active node.
 func (k *Keyring) FirstAdmin(ctx context.Context) (string, error) {
 	for _, key := range k.now.Load().byID {
-		if key.Role == Admin && key.Live() {
+		if key.has(Admin) && key.Store == "" && key.Live() {
 			return "", nil
 		}
 	}
-	_, text, err := k.Create(ctx, Request{Name: "first admin", Role: Admin})
+	_, text, err := k.Create(ctx, Request{Name: "first admin", Roles: []Role{Admin}})
 	return text, err
 }
