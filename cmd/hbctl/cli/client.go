@@ -20,6 +20,9 @@ import (
 // maxAnswer bounds what one answer may hold, in bytes: 50,000 stores fit.
 const maxAnswer = 64 << 20
 
+// pageLimit is the longest page that the API gives.
+const pageLimit = "1000"
+
 // client speaks with the first of its addresses that answers.
 type client struct {
 	bases   []string // scheme://host:port, without a slash at the end
@@ -106,7 +109,7 @@ func (c *client) get(ctx context.Context, path string, query url.Values, out any
 // list reads every page of a list.
 func (c *client) list(ctx context.Context, path string, query url.Values) ([]json.RawMessage, error) {
 	all := []json.RawMessage{}
-	q := url.Values{}
+	q := url.Values{"limit": {pageLimit}}
 	for k, v := range query {
 		q[k] = v
 	}

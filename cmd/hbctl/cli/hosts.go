@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,14 +32,13 @@ type hostRow struct {
 
 // Run lists the hosts.
 func (c *hostsListCmd) Run(s *session) error {
-	items, err := s.api.list(s.ctx, "/v1/hosts", filter("store", c.Store))
+	query := filter("store", c.Store)
+	if c.State != "" {
+		query.Set("state", c.State)
+	}
+	items, err := s.api.list(s.ctx, "/v1/hosts", query)
 	if err != nil {
 		return err
-	}
-	if c.State != "" {
-		if items, err = keep(items, func(r hostRow) bool { return r.State == c.State }); err != nil {
-			return err
-		}
 	}
 	head := []string{"HOST", "STATE", "SINCE", "LAST BEAT", "INTERVAL", "VIA", "WHY"}
 	return show(s.out, items, head, "no such hosts", func(r hostRow) []string {
@@ -53,21 +51,6 @@ func (c *hostsListCmd) Run(s *session) error {
 			millis(r.IntervalMs), r.Via, why,
 		}
 	})
-}
-
-// keep is the items that ok says yes to, as they came.
-func keep[T any](items []json.RawMessage, ok func(T) bool) ([]json.RawMessage, error) {
-	kept := []json.RawMessage{}
-	for _, raw := range items {
-		var v T
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return nil, &failure{exit: ExitFailed, what: "read the answer", err: err, hint: "is the region of another version?"}
-		}
-		if ok(v) {
-			kept = append(kept, raw)
-		}
-	}
-	return kept, nil
 }
 
 type hostsForgetCmd struct {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -181,10 +182,25 @@ func (c *historyCmd) Run(s *session) error {
 	})
 }
 
-// filter is a query of one value; nil where it is "".
+// keep is the items that ok says yes to, as they came.
+func keep[T any](items []json.RawMessage, ok func(T) bool) ([]json.RawMessage, error) {
+	kept := []json.RawMessage{}
+	for _, raw := range items {
+		var v T
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return nil, &failure{exit: ExitFailed, what: "read the answer", err: err, hint: "is the region of another version?"}
+		}
+		if ok(v) {
+			kept = append(kept, raw)
+		}
+	}
+	return kept, nil
+}
+
+// filter is a query of one value; empty where it is "".
 func filter(name, value string) url.Values {
 	if value == "" {
-		return nil
+		return url.Values{}
 	}
 	return url.Values{name: {value}}
 }
