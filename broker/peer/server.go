@@ -1,0 +1,218 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// Core is what the other region asks and tells. Its methods are called
+// concurrently, and return soon.
+type Core interface {
+	// Asked answers from memory; an error means that this node answers nothing
+	// now (it is not ready, or a standby).
+	Asked(ctx context.Context, q presence.Question) (presence.Answer, error)
+	// Told answers what became of transitions; an error is as Asked's.
+	Told(ctx context.Context, q incident.ToldQuestion) (incident.ToldAnswer, error)
+	// Heard takes news.
+	Heard(news []presence.News)
+	// Forwarded takes verdicts of the other region; some may come twice.
+	Forwarded(from beat.Region, verdicts []presence.Verdict)
+}
+
+// The defaults of a Server.
+const (
+	// DefaultBodyTimeout bounds the time that a body may take, and the answer.
+	DefaultBodyTimeout = 5 * time.Second
+	// DefaultServing is how many calls are served at a time.
+	DefaultServing = 16
+)
+
+// ServerOptions are a Server's settings.
+type ServerOptions struct {
+	// Region is our own; Peer is the only one that may call.
+	Region, Peer beat.Region
+	// Secret is shared by both, at least MinSecret bytes.
+	Secret      []byte
+	BodyTimeout time.Duration
+	Serving     int
+	// Now judges the requests' times; nil is time.Now.
+	Now func() time.Time
+}
+
+// DefaultServerOptions have everything but regions and secret.
+func DefaultServerOptions() ServerOptions {
+	return ServerOptions{BodyTimeout: DefaultBodyTimeout, Serving: DefaultServing, Now: time.Now}
+}
+
+func (o *ServerOptions) validate() error {
+	if len(o.Secret) < MinSecret {
+		return errSecret
+	}
+	if o.BodyTimeout <= 0 || o.Serving <= 0 {
+		return fmt.Errorf("peer: body timeout %v and serving %d must be positive", o.BodyTimeout, o.Serving)
+	}
+	return checkRegions(o.Region, o.Peer)
+}
+
+// Server answers the other region. It is mounted at Prefix.
+type Server struct {
+	o       ServerOptions
+	core    Core
+	log     *slog.Logger
+	metrics *Metrics
+	serving chan struct{}
+	nonces  nonces
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// NewServer wires a server.
+func NewServer(o ServerOptions, core Core, log *slog.Logger, m *Metrics) (*Server, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Server{o: o, core: core, log: log, metrics: m, serving: make(chan struct{}, o.Serving)}, nil
+}
+
+// reply is an answer before it is signed.
+type reply struct {
+	status int
+	result string // of Metrics.Served
+	body   []byte
+}
+
+// ServeHTTP answers one call. Whoever does not know the secret gets a 403 that
+// says nothing.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, ok := s.callOf(r)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	nonce, sum, err := verifyRequest(r.Header, s.o.Secret, s.o.Peer, s.o.Region, r.URL.Path, s.o.Now())
+	if err != nil && !errors.Is(err, errClock) {
+		s.metrics.Served.WithLabelValues(string(name), "forbidden").Inc()
+		s.log.Warn("a call was refused that should be the other region's", "call", string(name), "remote", r.RemoteAddr, "error", err)
+		http.Error(w, "forbidden", http.StatusForbidden)
+		return
+	}
+	var a reply
+	switch {
+	case err != nil: // signed, so that it may know why
+		a = reply{http.StatusForbidden, "forbidden", []byte(err.Error())}
+		s.log.Error("the other region's clock is wrong, or ours", "call", string(name), "error", err)
+	case !s.nonces.take(nonce, s.o.Now()):
+		a = reply{http.StatusForbidden, "forbidden", []byte(errReplayed.Error())}
+	default:
+		a = s.serve(w, r, name, sum)
+	}
+	s.metrics.Served.WithLabelValues(string(name), a.result).Inc()
+	signAnswer(w.Header(), s.o.Secret, nonce, a.status, a.body)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // a caller that has gone will ask again
+}
+
+func (s *Server) callOf(r *http.Request) (callName, bool) {
+	name := callName(strings.TrimPrefix(r.URL.Path, Prefix))
+	switch name {
+	case callAsk, callTold, callHeard, callForward:
+		return name, r.Method == http.MethodPost
+	default:
+		return "", false
+	}
+}
+
+// serve reads the body and hands it to the core.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, name callName, sum string) reply {
+	select {
+	case s.serving <- struct{}{}:
+		defer func() { <-s.serving }()
+	default:
+		return reply{http.StatusServiceUnavailable, "busy", []byte("busy")}
+	}
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.o.BodyTimeout)); err != nil {
+		s.log.Debug("a body has no deadline", "error", err)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err != nil {
+		return reply{http.StatusBadRequest, "bad", []byte("read the body: " + err.Error())}
+	}
+	if !hmac.Equal([]byte(digest(body)), []byte(sum)) {
+		return reply{http.StatusBadRequest, "bad", []byte(errDigest.Error())}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.o.BodyTimeout)
+	defer cancel()
+	answer, err := s.handle(ctx, name, body)
+	switch {
+	case errors.Is(err, errBody):
+		s.log.Warn("the other region sent what cannot be read", "call", string(name), "error", err)
+		return reply{http.StatusBadRequest, "bad", []byte(err.Error())}
+	case err != nil:
+		return reply{http.StatusServiceUnavailable, "failed", []byte(err.Error())}
+	}
+	return reply{http.StatusOK, "ok", answer}
+}
+
+func (s *Server) handle(ctx context.Context, name callName, body []byte) ([]byte, error) {
+	switch name {
+	case callAsk:
+		q, err := DecodeQuestion(body)
+		if err != nil {
+			return nil, err
+		}
+		return encode(s.core.Asked(ctx, q))
+	case callTold:
+		q, err := DecodeToldQuestion(body)
+		if err != nil {
+			return nil, err
+		}
+		return encode(s.core.Told(ctx, q))
+	case callHeard:
+		n, err := DecodeNews(body)
+		if err != nil {
+			return nil, err
+		}
+		s.core.Heard(n)
+		return encode(taken{len(n)}, nil)
+	default:
+		v, err := DecodeVerdicts(body)
+		if err != nil {
+			return nil, err
+		}
+		s.core.Forwarded(s.o.Peer, v)
+		return encode(taken{len(v)}, nil)
+	}
+}
+
+func encode[T any](v T, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode the answer: %w", err)
+	}
+	return raw, nil
+}
+
+// readTaken reads the answer to news and forwards.
+func readTaken(raw []byte) (taken, error) {
+	return decode(bytes.TrimSpace(raw), func(*taken) error { return nil })
+}
