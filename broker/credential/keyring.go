@@ -251,6 +251,9 @@ func newSnapshot(old *snapshot, keys []Key, loaded bool) *snapshot {
 			s.byHash[key.hash] = append(s.byHash[key.hash], key)
 		}
 	}
+	for _, same := range s.byHash {
+		slices.SortFunc(same, func(a, b *Key) int { return strings.Compare(a.ID, b.ID) })
+	}
 	return s
 }
 
