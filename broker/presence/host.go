@@ -45,6 +45,7 @@ type host struct {
 	state   beat.HostState
 	stateAt time.Time
 	cond    Condition
+	covered bool // since cond was said
 }
 
 func (p *Presence) host(s *store, id beat.HostID) *host {
@@ -213,11 +214,21 @@ func (p *Presence) judgeHosts(s *store) {
 			h.state, h.stateAt = state, p.now.Wall
 		}
 		cond, ok := hostCondition(state)
-		if !ok || cond == h.cond {
+		if !ok {
+			h.covered = h.covered || state == beat.Covered
 			continue
 		}
-		h.cond = cond
-		p.emit(&Decided{Verdict: p.hostVerdict(s, h, cond, why, oneSided)})
+		// What was covered is said again, if it is a fault: the fault may not
+		// be told yet.
+		if cond == h.cond && (!h.covered || cond == Well) {
+			h.covered = false
+			continue
+		}
+		first := h.cond == 0
+		h.cond, h.covered = cond, false
+		v := p.hostVerdict(s, h, cond, why, oneSided)
+		v.First, v.OneSided = first, oneSided
+		p.emit(&Decided{Verdict: v})
 	}
 }
 

@@ -48,8 +48,11 @@ func (p *Presence) decide(s *store, byeExpired bool) {
 	if !ok || cond == s.cond {
 		return
 	}
+	first := s.cond == 0
 	s.cond, s.oneSide = cond, oneSided
-	p.emit(&Decided{Verdict: p.storeVerdict(s, cond, why, oneSided)})
+	v := p.storeVerdict(s, cond, why, oneSided)
+	v.First, v.OneSided = first, oneSided
+	p.emit(&Decided{Verdict: v})
 }
 
 // storeCondition is the verdict that a state stands for; suspect and unknown

@@ -98,6 +98,10 @@ type Verdict struct {
 	Uncertainty time.Duration `json:"uncertainty,omitempty"`
 	// SeenFrom are the regions whose evidence this is.
 	SeenFrom []beat.Region `json:"seenFrom,omitempty"`
+	// OneSided says that the other region was asked and gave no answer.
+	OneSided bool `json:"oneSided,omitempty"`
+	// First is the first word about the subject since this node started.
+	First bool `json:"-"`
 	// Old says that it happened before this node started to look: somebody may
 	// have told it already.
 	Old    bool   `json:"old,omitempty"`

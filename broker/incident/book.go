@@ -1,0 +1,164 @@
+package incident
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// The defaults of Options, with their reasons.
+const (
+	// DefaultGather is how long the transitions of one store wait for each other.
+	DefaultGather = 2 * time.Second
+	// DefaultTakeover is how long a region holds a transition that the other
+	// one is to tell, before it asks.
+	DefaultTakeover = 30 * time.Second
+	// DefaultAskAgain is how soon it asks again after "mine".
+	DefaultAskAgain = 10 * time.Second
+
+	// firstRetry and lastRetry bound the backoff of writes and publishes, and
+	// giveUpAfter ends it (I5).
+	firstRetry  = time.Second
+	lastRetry   = 5 * time.Minute
+	giveUpAfter = 24 * time.Hour
+	// keepEnded is how long an incident that ended is remembered, so that late
+	// words about it open nothing.
+	keepEnded = time.Hour
+)
+
+// Options are what a region's book of incidents needs to know.
+type Options struct {
+	Region  beat.Region
+	Regions []beat.Region
+	Node    string
+	Term    int64
+	// Channels are where notices go, in the order in which they are handed over.
+	Channels []Channel
+
+	Gather, Takeover, AskAgain time.Duration
+}
+
+// DefaultOptions are the options of a fleet; Region, Regions, Node, Term and
+// Channels are left to the caller.
+func DefaultOptions() Options {
+	return Options{Gather: DefaultGather, Takeover: DefaultTakeover, AskAgain: DefaultAskAgain}
+}
+
+// Book holds the incidents of a region, and the notices on their way.
+type Book struct {
+	opt  Options
+	open map[subject]*incident
+	byID map[ID]*incident
+	// gathering are the transitions of each store that wait for each other.
+	gathering map[beat.StoreID]*gather
+	outbox    map[string]*outgoing
+	ops       map[uint64]op
+	asks      map[uint64]asking
+	lastOp    uint64
+	notices   uint64
+	wantAsk   []*step
+	recent    []Notice // told notices, newest last, for people
+	timers    timers
+	now       beat.Now
+	out       []Out
+}
+
+// New makes an empty book.
+func New(opt Options) *Book {
+	return &Book{
+		opt: opt, open: make(map[subject]*incident), byID: make(map[ID]*incident),
+		gathering: make(map[beat.StoreID]*gather), outbox: make(map[string]*outgoing),
+		ops: make(map[uint64]op), asks: make(map[uint64]asking),
+	}
+}
+
+// Step takes one event, or nil for the passing of time, and appends to out
+// what the shell has to do. Everything that was due by now happens in it.
+func (b *Book) Step(now beat.Now, e Event, out []Out) []Out {
+	b.now, b.out = now, out
+	switch e := e.(type) {
+	case *Decided:
+		b.decided(&e.Verdict)
+	case *Forwarded:
+		for i := range e.Verdicts {
+			b.apply(&e.Verdicts[i])
+		}
+	case *Asked:
+		b.asked(e.Question)
+	case *Answered:
+		b.answered(e)
+	case *Unanswered:
+		b.unanswered(e.ID)
+	case *MarksRead:
+		b.marksRead(e)
+	case *Wrote:
+		b.wrote(e)
+	case *Published:
+		b.published(e)
+	case *Loaded:
+		b.load(e)
+	}
+	for len(b.timers) > 0 && b.timers[0].at <= now.Mono {
+		heap.Pop(&b.timers).(timer).fire()
+	}
+	b.flushAsk()
+	out, b.out = b.out, nil
+	return out
+}
+
+// Next is the earliest monotonic instant at which Step(now, nil) has something
+// to do; ok is false while there is none.
+func (b *Book) Next() (at time.Duration, ok bool) {
+	if len(b.timers) == 0 {
+		return 0, false
+	}
+	return b.timers[0].at, true
+}
+
+func (b *Book) emit(o Out) { b.out = append(b.out, o) }
+
+// decided takes a verdict of our own presence, and forwards it: the other
+// region may have no evidence of its own.
+func (b *Book) decided(v *presence.Verdict) {
+	changed := b.apply(v)
+	fault := v.Condition != presence.Well && v.Condition != presence.HostStopped && v.Condition != presence.StoreStopped
+	if len(b.opt.Regions) > 1 && (changed || fault || !v.First) {
+		b.emit(&Forward{Verdicts: []presence.Verdict{*v}})
+	}
+}
+
+// timer is something that is due at an instant. What became moot meanwhile
+// finds out in fire.
+type timer struct {
+	at   time.Duration
+	seq  uint64
+	fire func()
+}
+
+// timers is a heap in the order of (at, seq).
+type timers []timer
+
+func (t timers) Len() int { return len(t) }
+func (t timers) Less(i, j int) bool {
+	return t[i].at < t[j].at || t[i].at == t[j].at && t[i].seq < t[j].seq
+}
+func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
+
+// Push and Pop are heap.Interface's.
+func (t *timers) Push(x any) { *t = append(*t, x.(timer)) }
+
+// Pop removes the last timer.
+func (t *timers) Pop() any {
+	old := *t
+	x := old[len(old)-1]
+	old[len(old)-1] = timer{}
+	*t = old[:len(old)-1]
+	return x
+}
+
+func (b *Book) after(d time.Duration, fire func()) {
+	b.lastOp++
+	heap.Push(&b.timers, timer{at: b.now.Mono + d, seq: b.lastOp, fire: fire})
+}

@@ -1,0 +1,245 @@
+package incident
+
+import (
+	"slices"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// incident is an Incident with what this region has to do about it.
+type incident struct {
+	Incident
+	cause    presence.Cause
+	fault    *step
+	recovery *step // nil while open
+}
+
+func (i *incident) subject() subject { return subject{i.Store, i.Host, classOf(i.Kind)} }
+
+// phase is where the telling of a transition stands.
+type phase uint8
+
+const (
+	// held: the other region is its teller; after Takeover it is asked.
+	held phase = iota + 1
+	// checking: it happened before this node started, so somebody may have
+	// told it: the other region and the marks are asked first.
+	checking
+	// frozen: a host's fault under a store that is not up.
+	frozen
+	// waiting: a recovery whose fault is still on its way.
+	waiting
+	// gathering: it goes with what else its store has, when gather is over.
+	gathering
+	// leaving: it is in a notice.
+	leaving
+	// told and cancelled are final.
+	told
+	cancelled
+)
+
+// step is one transition that people are told of: a fault, or its recovery.
+type step struct {
+	inc    *incident
+	k      int
+	change Change
+	phase  phase
+	// asked counts the rounds of asking, so that an old timer finds out.
+	asked  int
+	notice *outgoing
+	// on is where it was told.
+	on []Channel
+}
+
+func (s *step) final() bool { return s.phase == told || s.phase == cancelled }
+
+func (s *step) item() ToldItem {
+	return ToldItem{Incident: s.inc.ID, K: s.k, Kind: s.inc.Kind, Change: s.change, Store: s.inc.Store, Host: s.inc.Host}
+}
+
+// apply takes a verdict, ours or the other region's, and says whether it
+// changed an incident.
+func (b *Book) apply(v *presence.Verdict) bool {
+	if v.Host == "" {
+		switch v.Condition {
+		case presence.StoreDown:
+			return b.fault(v, StoreDown)
+		case presence.StoreRelayDead:
+			return b.fault(v, RelayDead)
+		case presence.Well, presence.StoreStopped:
+			return b.ends(v, storeClass)
+		}
+		return false
+	}
+	switch v.Condition {
+	case presence.HostMissing:
+		return b.fault(v, HostMissing)
+	case presence.HostFailing:
+		ended := b.ends(v, missingClass)
+		return b.fault(v, HostFailing) || ended
+	case presence.Well, presence.HostStopped, presence.HostForgotten:
+		ended := b.ends(v, missingClass)
+		return b.ends(v, failingClass) || ended
+	}
+	return false
+}
+
+// fault opens an incident, or goes on with the one that is open (I1).
+func (b *Book) fault(v *presence.Verdict, kind Kind) bool {
+	sub := subject{v.Store, v.Host, classOf(kind)}
+	if inc := b.open[sub]; inc != nil {
+		return b.goesOn(inc, v, kind)
+	}
+	id := MakeID(v.Store, v.Host, kind, v.Cause)
+	if b.byID[id] != nil {
+		return false // a late word about an incident that ended
+	}
+	inc := &incident{
+		Incident: Incident{
+			ID: id, Kind: kind, Store: v.Store, Host: v.Host, K: 1, Open: true,
+			Since: v.Since.UTC().Truncate(time.Millisecond), SinceUncertaintyMs: v.Uncertainty.Milliseconds(), OpenedAt: b.now.Wall.UTC().Truncate(time.Millisecond),
+			SeenFrom: v.SeenFrom, OneSided: v.OneSided, Reason: string(v.Reason), Message: v.Message,
+		},
+		cause: v.Cause,
+	}
+	inc.fault = &step{inc: inc, k: 1, change: Opened}
+	b.open[sub], b.byID[id] = inc, inc
+	b.emit(&Happened{Incident: inc.Incident, Change: Opened})
+	b.start(inc.fault, v.Old)
+	return true
+}
+
+// goesOn takes a further word about an open fault.
+func (b *Book) goesOn(inc *incident, v *presence.Verdict, kind Kind) bool {
+	for _, r := range v.SeenFrom {
+		if !slices.Contains(inc.SeenFrom, r) {
+			inc.SeenFrom = append(inc.SeenFrom, r)
+		}
+	}
+	inc.OneSided = inc.OneSided && v.OneSided
+	if inc.fault.phase == frozen && !b.covered(inc) {
+		b.start(inc.fault, v.Old)
+	}
+	if inc.Kind == kind {
+		return false
+	}
+	inc.Kind, inc.Reason = kind, string(v.Reason)
+	inc.K++
+	b.emit(&Happened{Incident: inc.Incident, Change: Changed})
+	b.saveTold(inc)
+	return true
+}
+
+// ends ends the open incident of a class, unless the word is older than the
+// fault: numbers of one incarnation tell.
+func (b *Book) ends(v *presence.Verdict, c class) bool {
+	inc := b.open[subject{v.Store, v.Host, c}]
+	if inc == nil || v.Cause.Node == "" && inc.cause.Node == "" &&
+		v.Cause.Incarnation == inc.cause.Incarnation && v.Cause.Number < inc.cause.Number {
+		return false
+	}
+	delete(b.open, inc.subject())
+	inc.Open, inc.EndedAt = false, b.now.Wall.UTC().Truncate(time.Millisecond)
+	inc.K++
+	inc.recovery = &step{inc: inc, k: inc.K, change: Recovered}
+	b.emit(&Happened{Incident: inc.Incident, Change: Recovered})
+	b.recover(inc)
+	id := inc.ID
+	b.after(keepEnded, func() { b.purge(id) })
+	return true
+}
+
+// purge forgets an incident that ended long ago, once nothing of it is on its
+// way.
+func (b *Book) purge(id ID) {
+	inc := b.byID[id]
+	if inc == nil || inc.Open {
+		return
+	}
+	if inc.fault.final() && inc.recovery.final() {
+		delete(b.byID, id)
+		return
+	}
+	b.after(keepEnded, func() { b.purge(id) })
+}
+
+// recover decides what becomes of a recovery: one whose fault nobody was told
+// of is not told, and neither is the fault any more (I5).
+func (b *Book) recover(inc *incident) {
+	switch f := inc.fault; f.phase {
+	case told:
+		b.start(inc.recovery, false)
+	case cancelled, frozen, gathering:
+		b.cancel(f)
+		b.cancel(inc.recovery)
+	case leaving, checking:
+		inc.recovery.phase = waiting
+	case held:
+		// The other region may have told the fault: it is asked about both.
+		b.start(inc.recovery, false)
+	}
+}
+
+// resolve goes on with a recovery that waited for its fault.
+func (b *Book) resolve(inc *incident) {
+	r := inc.recovery
+	if r == nil || r.phase != waiting {
+		return
+	}
+	if inc.fault.phase == told {
+		b.start(r, false)
+	} else {
+		b.cancel(r)
+	}
+}
+
+func (b *Book) cancel(s *step) {
+	if !s.final() {
+		s.phase = cancelled
+		s.inc.Waits = ""
+	}
+}
+
+// teller is the region that told the incident's last transition, else home.
+func (b *Book) teller(inc *incident) beat.Region {
+	if inc.Teller != "" {
+		return inc.Teller
+	}
+	return presence.Home(inc.Store, b.opt.Regions)
+}
+
+// covered says whether an incident is of a host whose store is down (P4). While
+// the relay is dead and the store alive, its hosts are judged by themselves (P5).
+func (b *Book) covered(inc *incident) bool {
+	s := b.open[subject{inc.Store, "", storeClass}]
+	return inc.Host != "" && s != nil && s.Kind == StoreDown
+}
+
+// start begins the telling of a transition.
+func (b *Book) start(s *step, old bool) {
+	switch {
+	case s.change == Opened && b.covered(s.inc):
+		s.phase = frozen
+		s.inc.Waits = "the store is down: its hosts cannot be seen"
+	case b.teller(s.inc) != b.opt.Region:
+		s.phase = held
+		s.inc.Waits = "is told by " + string(b.teller(s.inc))
+		b.askAfter(s, b.opt.Takeover)
+	case old && len(b.opt.Regions) > 1:
+		s.phase = checking
+		s.inc.Waits = "asks whether it was told before this node started"
+		b.askAfter(s, 0)
+	default:
+		b.gather(s)
+	}
+}
+
+// saveTold saves an incident that people know of; what nobody was told of, the
+// evidence opens again after a restart.
+func (b *Book) saveTold(inc *incident) {
+	if inc.Teller == b.opt.Region && (len(inc.Told) > 0) {
+		b.emit(&Save{Incident: inc.Incident})
+	}
+}

@@ -1,0 +1,280 @@
+package incident
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// outgoing is a notice on its way: claimed by a write, handed to each channel,
+// and marked. Its truth is in the table.
+type outgoing struct {
+	notice Notice
+	steps  []*step
+	since  time.Duration
+	// claimed: the table has it. writing: a write is in flight. dirty: marks
+	// changed since the last write.
+	claimed, writing, dirty bool
+	// uncertain: a claim's answer was lost, so "it is there" means ours.
+	uncertain bool
+	writes    int // failures in a row
+	inflight  map[Channel]bool
+	failures  map[Channel]int
+	// refusedAt is when the table, or every channel so far, first failed.
+	refusedAt time.Duration
+	refused   bool
+	done      bool
+}
+
+// op says what a result belongs to; channel is "" for a write.
+type op struct {
+	out     *outgoing
+	channel Channel
+}
+
+func (b *Book) newOp(o *outgoing, ch Channel) uint64 {
+	b.lastOp++
+	b.ops[b.lastOp] = op{o, ch}
+	return b.lastOp
+}
+
+// told says whether any channel took it.
+func (o *outgoing) told() bool {
+	for _, m := range o.notice.Marks {
+		if m == Sent {
+			return true
+		}
+	}
+	return false
+}
+
+// stuck says whether nothing of the notice could be done for d.
+func (o *outgoing) stuck(now, d time.Duration) bool {
+	return !o.told() && o.refused && now-o.refusedAt >= d
+}
+
+func (o *outgoing) drop(s *step) {
+	if i := slices.Index(o.steps, s); i >= 0 {
+		o.steps = slices.Delete(o.steps, i, i+1)
+		o.notice.Items = slices.Delete(slices.Clone(o.notice.Items), i, i+1)
+	}
+	s.notice = nil
+}
+
+// copied is the notice as it leaves the package: nothing is shared.
+func (o *outgoing) copied() Notice {
+	n := o.notice
+	n.Items, n.SeenFrom = slices.Clone(n.Items), slices.Clone(n.SeenFrom)
+	n.Marks, n.SentAt = maps.Clone(n.Marks), maps.Clone(n.SentAt)
+	return n
+}
+
+// attempt does what is next for a notice: its claim, or its channels.
+func (b *Book) attempt(o *outgoing) {
+	if o.done {
+		return
+	}
+	if len(o.steps) == 0 {
+		for ch, m := range o.notice.Marks {
+			o.notice.Marks[ch] = Join(m, Cancelled)
+		}
+		b.finish(o)
+		return
+	}
+	switch {
+	case o.writing:
+	case !o.claimed && !o.stuck(b.now.Mono, 2*b.opt.Takeover):
+		o.writing = true
+		b.emit(&Write{Op: b.newOp(o, ""), Notice: o.copied()})
+	default: // claimed; or both tables fail, then unclaimed rather than never
+		b.publish(o)
+	}
+}
+
+func backoff(failures int) time.Duration {
+	return min(firstRetry<<min(failures-1, 20), lastRetry)
+}
+
+// again tries a notice again after a failure. While nobody was told, somebody
+// else may have told meanwhile: the other region is asked first.
+func (b *Book) again(o *outgoing, failures int) {
+	if !o.refused {
+		o.refused, o.refusedAt = true, b.now.Mono
+	}
+	b.after(backoff(failures), func() {
+		if o.done {
+			return
+		}
+		if o.told() || len(b.opt.Regions) < 2 || len(o.steps) == 0 {
+			b.attempt(o)
+			return
+		}
+		b.lastOp++
+		b.asks[b.lastOp] = asking{steps: slices.Clone(o.steps), notice: o}
+		b.emit(&Ask{ID: b.lastOp, Question: ToldQuestion{
+			From: b.opt.Region, Node: b.opt.Node, Term: b.opt.Term, Items: items(o.steps),
+		}})
+	})
+}
+
+// wrote takes the result of a claim, or of a write of marks.
+func (b *Book) wrote(e *Wrote) {
+	o := b.ops[e.Op].out
+	delete(b.ops, e.Op)
+	if o == nil {
+		return
+	}
+	o.writing = false
+	switch {
+	case e.Result == Done, e.Result == Refused && o.uncertain && !o.claimed:
+		o.writes = 0
+		if !o.claimed {
+			o.claimed = true
+			b.attempt(o)
+		}
+		b.mark(o)
+	case e.Result == Refused:
+		o.done = true
+		delete(b.outbox, o.notice.ID)
+		b.emit(&Superseded{Notice: o.copied()})
+	case !o.claimed:
+		o.uncertain = o.uncertain || e.Result == Uncertain
+		o.writes++
+		b.again(o, o.writes)
+	default:
+		o.writes++
+		o.dirty = true
+		b.after(backoff(o.writes), func() { b.mark(o) })
+	}
+}
+
+// mark writes marks that the table does not have.
+func (b *Book) mark(o *outgoing) {
+	if !o.dirty || o.writing || !o.claimed {
+		return
+	}
+	o.dirty, o.writing = false, true
+	o.notice.Rev++
+	b.emit(&Write{Op: b.newOp(o, ""), Notice: o.copied()})
+}
+
+// publish hands a notice to each channel that does not have it.
+func (b *Book) publish(o *outgoing) {
+	for _, ch := range b.opt.Channels {
+		if mark, ok := o.notice.Marks[ch]; !ok || mark != Unsent || o.inflight[ch] {
+			continue
+		}
+		items, wait := o.itemsFor(ch)
+		switch {
+		case wait:
+			b.after(firstRetry, func() { b.attempt(o) })
+		case len(items) == 0:
+			o.notice.Marks[ch], o.dirty = Cancelled, true
+		default:
+			o.inflight[ch] = true
+			n := o.copied()
+			n.Items = items
+			b.emit(&Publish{Op: b.newOp(o, ch), Channel: ch, Notice: n})
+		}
+	}
+	b.finish(o)
+}
+
+// itemsFor is what a channel is told: no fault that is over, and no recovery
+// of a fault that it was not told of. wait says that a fault is still on its way.
+func (o *outgoing) itemsFor(ch Channel) (items []Item, wait bool) {
+	for i, s := range o.steps {
+		if s.change == Opened {
+			if s.inc.Open {
+				items = append(items, o.notice.Items[i])
+			}
+			continue
+		}
+		f := s.inc.fault
+		if f.notice != nil && f.notice.inflight[ch] {
+			return nil, true
+		}
+		if len(f.on) == 0 || slices.Contains(f.on, ch) {
+			items = append(items, o.notice.Items[i])
+		}
+	}
+	return items, false
+}
+
+// published takes a channel's result.
+func (b *Book) published(e *Published) {
+	o, ch := b.ops[e.Op].out, b.ops[e.Op].channel
+	delete(b.ops, e.Op)
+	if o == nil {
+		return
+	}
+	delete(o.inflight, ch)
+	switch {
+	case e.Result == Done:
+		b.sent(o, ch)
+	case e.Result == Refused, b.now.Mono-o.since >= giveUpAfter:
+		o.notice.Marks[ch], o.dirty = Join(o.notice.Marks[ch], Cancelled), true
+		b.emit(&GaveUp{Notice: o.copied(), Channel: ch})
+	default:
+		o.failures[ch]++
+		b.again(o, o.failures[ch])
+	}
+	b.finish(o)
+}
+
+// sent marks a channel: what the notice lists is told there.
+func (b *Book) sent(o *outgoing, ch Channel) {
+	o.notice.Marks[ch], o.dirty, o.refused = Sent, true, false
+	if o.notice.SentAt == nil {
+		o.notice.SentAt = make(map[Channel]time.Time)
+	}
+	o.notice.SentAt[ch] = b.now.Wall.UTC().Truncate(time.Millisecond)
+	for _, s := range o.steps {
+		if s.change == Recovered && len(s.inc.fault.on) > 0 && !slices.Contains(s.inc.fault.on, ch) {
+			continue
+		}
+		s.on = append(s.on, ch)
+		first := s.phase != told
+		s.phase, s.inc.Waits, s.inc.Teller = told, "", b.opt.Region
+		if !slices.Contains(s.inc.Told, ch) {
+			s.inc.Told = append(s.inc.Told, ch)
+		}
+		if first {
+			b.emit(&Save{Incident: s.inc.Incident})
+			b.resolve(s.inc)
+		}
+	}
+}
+
+// finish ends a notice that has nothing left to do.
+func (b *Book) finish(o *outgoing) {
+	if o.done {
+		return
+	}
+	for _, m := range o.notice.Marks {
+		if m == Unsent {
+			b.mark(o)
+			return
+		}
+	}
+	o.done = true
+	delete(b.outbox, o.notice.ID)
+	for _, s := range o.steps {
+		if s.phase == leaving {
+			b.cancel(s)
+			b.resolve(s.inc)
+		}
+	}
+	b.mark(o)
+	b.remember(o.copied())
+}
+
+// keepRecent bounds the notices that are kept for people.
+const keepRecent = 200
+
+func (b *Book) remember(n Notice) {
+	if len(b.recent) >= keepRecent {
+		b.recent = slices.Delete(b.recent, 0, 1)
+	}
+	b.recent = append(b.recent, n)
+}

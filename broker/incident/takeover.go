@@ -1,0 +1,203 @@
+package incident
+
+import "time"
+
+// maxAskItems bounds one question.
+const maxAskItems = 1_000
+
+// askAfter asks the other region about s, unless its telling went on meanwhile.
+func (b *Book) askAfter(s *step, d time.Duration) {
+	s.asked++
+	round := s.asked
+	b.after(d, func() {
+		if s.asked == round && (s.phase == held || s.phase == checking) {
+			b.wantAsk = append(b.wantAsk, s)
+		}
+	})
+}
+
+// flushAsk asks about all that became due in this Step, batched.
+func (b *Book) flushAsk() {
+	for len(b.wantAsk) > 0 {
+		n := min(len(b.wantAsk), maxAskItems)
+		b.lastOp++
+		steps := append([]*step(nil), b.wantAsk[:n]...)
+		b.wantAsk = b.wantAsk[n:]
+		b.asks[b.lastOp] = asking{steps: steps}
+		b.emit(&Ask{ID: b.lastOp, Question: ToldQuestion{
+			From: b.opt.Region, Node: b.opt.Node, Term: b.opt.Term, Items: items(steps),
+		}})
+	}
+	b.wantAsk = nil
+}
+
+func items(steps []*step) []ToldItem {
+	out := make([]ToldItem, 0, len(steps))
+	for _, s := range steps {
+		out = append(out, s.item())
+	}
+	return out
+}
+
+// asking is a question that waits for its answer: about steps that may be
+// told here then, or about those of a notice that is to be tried again.
+type asking struct {
+	steps  []*step
+	notice *outgoing
+}
+
+// asks says whether the question still matters to s.
+func (a asking) asks(s *step) bool {
+	if a.notice != nil {
+		return s.phase == leaving && s.notice == a.notice
+	}
+	return s.phase == held || s.phase == checking
+}
+
+// answered takes the other region's words (I3).
+func (b *Book) answered(e *Answered) {
+	q := b.asks[e.ID]
+	if len(q.steps) != len(e.Answer.Words) {
+		b.unanswered(e.ID)
+		return
+	}
+	delete(b.asks, e.ID)
+	mine := false
+	for i, s := range q.steps {
+		if q.asks(s) {
+			b.heed(q, s, e.Answer.Words[i])
+			mine = mine || e.Answer.Words[i] == TellingMine
+		}
+	}
+	switch o := q.notice; {
+	case o == nil:
+	case mine && o.stuck(b.now.Mono, b.opt.Takeover):
+		b.again(o, 1) // the other region is at it
+	default:
+		b.attempt(o)
+	}
+}
+
+func (b *Book) heed(q asking, s *step, word Telling) {
+	switch {
+	case word == TellingSent:
+		b.toldThere(s)
+	case q.notice != nil:
+		// It is ours to try again.
+	case word == TellingMine:
+		b.askAfter(s, b.opt.AskAgain)
+	case word == TellingOver && (s.phase == held || !s.inc.Open):
+		b.cancel(s)
+		b.resolve(s.inc)
+	default: // yours; or over there, but here is evidence that it is not
+		b.take(s)
+	}
+}
+
+// unanswered: the other region is silent. What it told before, its marks in
+// the table know.
+func (b *Book) unanswered(id uint64) {
+	q := b.asks[id]
+	delete(b.asks, id)
+	if len(q.steps) == 0 {
+		return
+	}
+	b.lastOp++
+	b.asks[b.lastOp] = q
+	b.emit(&ReadMarks{ID: b.lastOp, Items: items(q.steps)})
+}
+
+// marksRead takes over what no mark calls sent. A table that cannot be read
+// says nothing: better told twice than never.
+func (b *Book) marksRead(e *MarksRead) {
+	q := b.asks[e.ID]
+	delete(b.asks, e.ID)
+	for i, s := range q.steps {
+		switch {
+		case !q.asks(s):
+		case !e.Failed && i < len(e.Sent) && e.Sent[i]:
+			b.toldThere(s)
+		case q.notice == nil:
+			b.take(s)
+		}
+	}
+	if q.notice != nil {
+		b.attempt(q.notice)
+	}
+}
+
+// toldThere: the other region told it, and tells what follows.
+func (b *Book) toldThere(s *step) {
+	if s.notice != nil {
+		s.notice.drop(s)
+	}
+	s.phase, s.inc.Waits = told, ""
+	for _, r := range b.opt.Regions {
+		if r != b.opt.Region {
+			s.inc.Teller = r
+		}
+	}
+	b.resolve(s.inc)
+}
+
+// take makes this region the teller of a transition.
+func (b *Book) take(s *step) {
+	inc := s.inc
+	if s.change == Recovered && inc.fault.phase != told {
+		// Nobody was told of the fault: neither it nor its end is news.
+		b.cancel(inc.fault)
+		b.cancel(s)
+		return
+	}
+	if s.change == Opened && !inc.Open {
+		b.cancel(s)
+		if inc.recovery != nil && !inc.recovery.final() {
+			b.cancel(inc.recovery)
+		}
+		return
+	}
+	inc.Teller = b.opt.Region
+	b.gather(s)
+}
+
+// asked answers the other region about what this one is to tell.
+func (b *Book) asked(q ToldQuestion) {
+	a := ToldAnswer{Node: b.opt.Node, Term: b.opt.Term}
+	for _, item := range q.Items {
+		a.Words = append(a.Words, b.word(item))
+	}
+	b.emit(&Reply{Answer: a})
+}
+
+// word is what this region says of one transition. The other region may know
+// the subject's incident by another id.
+func (b *Book) word(item ToldItem) Telling {
+	inc := b.byID[item.Incident]
+	if inc == nil {
+		inc = b.open[subject{item.Store, item.Host, classOf(item.Kind)}]
+	}
+	if inc == nil {
+		if item.Change == Recovered {
+			return TellingOver
+		}
+		return TellingYours
+	}
+	s := inc.fault
+	if item.Change == Recovered {
+		s = inc.recovery
+	}
+	switch {
+	case s == nil:
+		return TellingMine // it is open here still: our own evidence ends it
+	case s.phase == told:
+		return TellingSent
+	case s.phase == cancelled:
+		return TellingOver
+	case s.phase == held:
+		return TellingYours
+	case s.phase == leaving && s.notice.stuck(b.now.Mono, b.opt.Takeover):
+		return TellingYours
+	default:
+		return TellingMine
+	}
+}
