@@ -78,7 +78,7 @@ func (t *replica) holds(b *batch, w table.Write) error {
 // in the queue. Large values go to the value log.
 func (t *replica) cost(it table.Item) int {
 	n := it.Size()
-	if n >= valueThreshold {
+	if n >= valueThreshold && !t.store.opts.InMemory {
 		n -= len(it.Doc)
 	}
 	return n * len(t.store.opts.Regions)

@@ -133,7 +133,7 @@ func badgerOptions(o Options, log *slog.Logger) badger.Options {
 	if o.InMemory {
 		// In memory every value is in the memtable, and 15 % of it bounds a
 		// transaction: two images of the largest item must fit.
-		b = b.WithInMemory(true).WithSyncWrites(false).WithMemTableSize(16 << 20)
+		b = b.WithInMemory(true).WithSyncWrites(false).WithMemTableSize(16 << 20).WithValueThreshold(1 << 20)
 	}
 	return b
 }
