@@ -39,17 +39,26 @@ type (
 		From Source
 		Host beat.HostID
 	}
-	// Closed is the end of a connection; Clean says that it said DISCONNECT.
+	// Closed is the end of a connection; Clean says that it said DISCONNECT, or
+	// that its client connected anew.
 	Closed struct {
 		From  Source
 		Clean bool
 	}
 	// Forget retires a host: an operator says that it does not exist any more.
 	Forget struct{ Host beat.HostID }
-	// Numbers are transition numbers that are reserved on disk, From to To.
-	Numbers struct{ From, To beat.Number }
+	// Numbers are transition numbers that are reserved on disk, From to To. What
+	// is left of older ones is used first, unless Jump skips it: a region knows
+	// numbers that this roster never gave.
+	Numbers struct {
+		From, To beat.Number
+		Jump     bool
+	}
 	// Loaded is what the journal remembers, before the first beat.
 	Loaded struct{ Hosts []Record }
+	// Woke says that the process stood still: beats may wait in its sockets, so
+	// silence counts only a little later.
+	Woke struct{}
 )
 
 func (*Beat) event()      {}
@@ -60,6 +69,7 @@ func (*Closed) event()    {}
 func (*Forget) event()    {}
 func (*Numbers) event()   {}
 func (*Loaded) event()    {}
+func (*Woke) event()      {}
 
 // Out is what Step asks the shell to do: one of the pointers to the types below.
 type Out interface{ out() }
@@ -70,12 +80,20 @@ type (
 	Changed struct {
 		Transition beat.Transition // Boot is left to the shell
 		Record     Record
+		// New says that it is the host's first beat ever, or since it was retired.
+		New bool
 	}
 	// Forgot is a host that was retired: its record is deleted.
 	Forgot struct {
 		Transition beat.Transition
 		Host       beat.HostID
 	}
+	// Shown is a host that is as it was before the relay's start: the picture
+	// changed, and there is no transition.
+	Shown struct{ Host beat.HostID }
+	// Noted is a record that must reach the disk without a transition: the host
+	// promises longer intervals, which a restarted relay must respect.
+	Noted struct{ Record Record }
 	// NeedNumbers asks for a Numbers event, while some are still left.
 	NeedNumbers struct{}
 	// Conflict is two live connections that beat as one host.
@@ -92,6 +110,8 @@ type (
 
 func (*Changed) out()     {}
 func (*Forgot) out()      {}
+func (*Shown) out()       {}
+func (*Noted) out()       {}
 func (*NeedNumbers) out() {}
 func (*Conflict) out()    {}
 func (*Ignored) out()     {}
@@ -107,10 +127,26 @@ const (
 	NotKnown
 	// TooMany is one host more than beat.MaxHosts.
 	TooMany
+	// TooFast is one new host more than an hour may bring.
+	TooFast
+	// NoNumbers is a new host while no number is left: the disk gives none.
+	NoNumbers
+
+	ignorances
 )
 
+// Refused says whether the word was a beat that is not counted at all.
+func (w Ignorance) Refused() bool { return w >= TooMany }
+
+var ignoranceNames = [ignorances]string{
+	"", "not its connection", "unknown host", "too many hosts", "too many new hosts in an hour", "no numbers left",
+}
+
 func (w Ignorance) String() string {
-	return [...]string{"", "not its connection", "unknown host", "too many hosts"}[min(w, TooMany)]
+	if w < ignorances {
+		return ignoranceNames[w]
+	}
+	return "unknown"
 }
 
 // Record is what the journal keeps of a host.
@@ -125,4 +161,6 @@ type Record struct {
 	LastBeatMs int64       `cbor:"6,keyasint,omitempty"`
 	Status     beat.Status `cbor:"7,keyasint,omitempty"`
 	Message    string      `cbor:"8,keyasint,omitempty"`
+	// Addr is where the last beat came from, as text.
+	Addr string `cbor:"9,keyasint,omitempty"`
 }

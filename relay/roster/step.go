@@ -1,0 +1,255 @@
+package roster
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// beat takes a sign of life. The steady one ends in Touch.
+func (r *Roster) beat(now beat.Now, e *Beat, out []Out) []Out {
+	h, known := r.byID[e.Beat.Host]
+	if !known {
+		return r.adopt(now, e, out)
+	}
+	c := &r.hosts[h]
+	if e.From == c.owner && c.says(&e.Beat) && r.Touch(h, now.Mono) {
+		return out
+	}
+	out = r.own(now, h, e.From, out)
+	silent := now.Mono - r.hot[h].last
+	r.promise(h, &e.Beat)
+	r.hot[h].last = now.Mono
+	c.lost, c.fresh = 0, true
+	to, why := beat.Up, beat.Beating
+	if c.status == beat.Fail {
+		to, why = beat.Failing, beat.SaidFail
+	}
+	switch {
+	case c.retire: // it waits for a number to be gone
+	case c.state == beat.Unknown && c.was == to:
+		c.state, c.was, c.waits, c.since = to, 0, false, now.Mono
+		r.version++
+		out = append(out, &Shown{Host: c.id})
+	case c.state != to:
+		out = r.change(now, now.Mono, h, to, why, silent, out)
+	default:
+		c.waits = false // what waited is over: it beats again
+	}
+	if c.interval > c.saved && c.number != 0 {
+		c.saved = c.interval
+		out = append(out, &Noted{Record: r.record(now, h)})
+	}
+	r.settle(h)
+	return out
+}
+
+// adopt takes a host's first beat, within the limits.
+func (r *Roster) adopt(now beat.Now, e *Beat, out []Out) []Out {
+	exempt := r.o.NewHostsPerHour == 0 || r.o.ExemptLoopback && e.From.Addr.IsLoopback()
+	r.arrived = slices.DeleteFunc(r.arrived, func(at time.Duration) bool { return at <= now.Mono-time.Hour })
+	switch {
+	case len(r.order) >= beat.MaxHosts:
+		return append(out, &Ignored{Host: e.Beat.Host, Why: TooMany})
+	case !exempt && len(r.arrived) >= r.o.NewHostsPerHour:
+		return append(out, &Ignored{Host: e.Beat.Host, Why: TooFast})
+	case r.starved():
+		return append(r.ask(out), &Ignored{Host: e.Beat.Host, Why: NoNumbers})
+	}
+	if !exempt {
+		r.arrived = append(r.arrived, now.Mono)
+	}
+	h := r.add(e.Beat.Host)
+	r.hot[h].last = now.Mono
+	c := &r.hosts[h]
+	c.owner, c.live, c.fresh = e.From, e.From.Conn != 0, true
+	r.promise(h, &e.Beat)
+	if e.Beat.Status == beat.Fail {
+		return r.change(now, now.Mono, h, beat.Failing, beat.SaidFail, 0, out)
+	}
+	return r.change(now, now.Mono, h, beat.Up, beat.Adopted, 0, out)
+}
+
+// says is whether the beat says what the last one said.
+func (c *host) says(b *beat.Beat) bool {
+	return c.interval == promised(b) && c.status == b.Status && c.message == b.Message && c.version == b.Version
+}
+
+func promised(b *beat.Beat) time.Duration {
+	if b.Interval == 0 {
+		return beat.DefaultInterval
+	}
+	return b.Interval
+}
+
+// promise takes what the beat says.
+func (r *Roster) promise(h int, b *beat.Beat) {
+	c := &r.hosts[h]
+	if c.says(b) {
+		return
+	}
+	c.interval, c.status, c.message, c.version = promised(b), b.Status, b.Message, b.Version
+	r.hot[h].span = uint32((c.interval + beat.HostGrace(c.interval)).Milliseconds()) //nolint:gosec // at most 12 h and a minute
+	r.version++
+}
+
+// own gives the host to the connection of its newest beat. Two connections
+// that live and take it from each other are a conflict.
+func (r *Roster) own(now beat.Now, h int, from Source, out []Out) []Out {
+	c := &r.hosts[h]
+	if from == c.owner && c.live == (from.Conn != 0) {
+		return out
+	}
+	if c.heir == from.Conn {
+		c.heir = 0
+	}
+	both := c.live && from.Conn != 0 && from.Conn != c.owner.Conn
+	switch {
+	case both && c.rival.Conn == from.Conn:
+		if c.clash == 0 || now.Mono-c.clash > conflictLasts {
+			out = append(out, &Conflict{Host: c.id, A: c.owner.Addr, B: from.Addr})
+		}
+		c.clash, c.clashed = max(1, now.Mono), [2]netip.Addr{c.owner.Addr, from.Addr}
+		c.rival = c.owner
+	case both:
+		c.rival = c.owner
+	case from.Conn != 0 && from.Conn == c.rival.Conn:
+		c.rival = Source{}
+	}
+	c.owner, c.live = from, from.Conn != 0
+	return out
+}
+
+// gone takes a Last-Will: it counts after a blip.
+func (r *Roster) gone(now beat.Now, e *Gone, out []Out) []Out {
+	h, known := r.byID[e.Host]
+	switch {
+	case !known:
+		return append(out, &Ignored{Host: e.Host, Why: NotKnown})
+	case !r.hosts[h].owns(e.From):
+		return append(out, &Ignored{Host: e.Host, Why: NotOwner})
+	}
+	r.lose(now, h, beat.Will)
+	return out
+}
+
+// lose starts the wait for a host whose connection is over.
+func (r *Roster) lose(now beat.Now, h int, why beat.Reason) {
+	c := &r.hosts[h]
+	if !c.state.Alive() || c.lost != 0 {
+		return
+	}
+	c.lost, c.lostAt = why, now.Mono+r.o.Blip
+	r.settle(h)
+}
+
+func (r *Roster) bye(now beat.Now, e *Bye, out []Out) []Out {
+	h, known := r.byID[e.Host]
+	if !known {
+		return append(out, &Ignored{Host: e.Host, Why: NotKnown})
+	}
+	c := &r.hosts[h]
+	if !c.mayBye(e.From) {
+		return append(out, &Ignored{Host: e.Host, Why: NotOwner})
+	}
+	if c.state == beat.Stopped || c.retire {
+		return out
+	}
+	return r.change(now, now.Mono, h, beat.Stopped, beat.SaidBye, now.Mono-r.hot[h].last, out)
+}
+
+func (r *Roster) connected(e *Connected) {
+	h, known := r.byID[e.Host]
+	if !known || e.From.Conn == r.hosts[h].owner.Conn {
+		return
+	}
+	r.hosts[h].heir = e.From.Conn
+}
+
+// closed takes the end of a connection, for every host that it carried.
+func (r *Roster) closed(now beat.Now, e *Closed) {
+	if e.From.Conn == 0 {
+		return
+	}
+	for _, h := range r.order {
+		c := &r.hosts[h]
+		if c.rival.Conn == e.From.Conn {
+			c.rival = Source{}
+		}
+		switch e.From.Conn {
+		case c.owner.Conn:
+			c.live = false
+			if !e.Clean {
+				r.lose(now, h, beat.ConnectionLost)
+			}
+		case c.heir:
+			r.disinherit(now, h, e.Clean)
+		}
+	}
+}
+
+// disinherit ends the heir before it ever beat. If it said DISCONNECT the host
+// was well; else the wait for the lost connection begins anew.
+func (r *Roster) disinherit(now beat.Now, h int, clean bool) {
+	c := &r.hosts[h]
+	c.heir = 0
+	if clean {
+		c.lost = 0
+	} else if c.lost != 0 {
+		c.lostAt = now.Mono + r.o.Blip
+	}
+	r.settle(h)
+}
+
+func (r *Roster) forget(now beat.Now, e *Forget, out []Out) []Out {
+	h, known := r.byID[e.Host]
+	if !known {
+		return append(out, &Ignored{Host: e.Host, Why: NotKnown})
+	}
+	return r.drop(now, h, out)
+}
+
+// drop retires a host, or remembers to as soon as there is a number.
+func (r *Roster) drop(now beat.Now, h int, out []Out) []Out {
+	c := &r.hosts[h]
+	var n beat.Number
+	if n, out = r.number(out); n == 0 {
+		c.retire = true
+		r.settle(h)
+		return out
+	}
+	c.number, c.state, c.reason = n, beat.Unknown, beat.Forgotten
+	t := r.transition(now, now.Mono, h, now.Mono-r.hot[h].last)
+	r.remove(h)
+	return append(out, &Forgot{Transition: t, Host: t.Host})
+}
+
+// load takes what the journal remembers. A host that was alive is unknown until
+// it beats; one that was missing or stopped stays so.
+func (r *Roster) load(now beat.Now, e *Loaded) {
+	for i := range e.Hosts {
+		rec := &e.Hosts[i]
+		if _, twice := r.byID[rec.Host]; twice || len(r.order) >= beat.MaxHosts {
+			continue
+		}
+		h := r.add(rec.Host)
+		c := &r.hosts[h]
+		r.promise(h, &beat.Beat{Interval: time.Duration(rec.IntervalMs) * time.Millisecond, Status: rec.Status, Message: rec.Message})
+		c.state, c.number, c.reason = rec.State, rec.Number, rec.Reason
+		c.saved, c.lastWall, c.since = c.interval, rec.LastBeatMs, now.Mono
+		r.hot[h].last = now.Mono // as old as this start at most: nothing older is known for sure
+		if a, err := netip.ParseAddr(rec.Addr); err == nil {
+			c.owner.Addr = a
+		}
+		switch {
+		case c.state.Alive():
+			c.was, c.state = c.state, beat.Unknown
+			c.until = now.Mono + max(c.interval+beat.HostGrace(c.interval), r.o.WarmUp)
+		case c.state == beat.Stopped:
+			c.until = now.Mono + byeLasts
+		}
+		r.settle(h)
+	}
+}

@@ -1,0 +1,75 @@
+package roster
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// Picture is every host at now.
+func (r *Roster) Picture(now beat.Now) beat.Picture {
+	p := beat.Picture{Hosts: make([]beat.HostReport, 0, len(r.order))}
+	for _, h := range r.order {
+		c := &r.hosts[h]
+		rep := beat.HostReport{
+			Host: c.id, State: c.state, Number: c.number, Reason: c.reason,
+			AgeMs: ms(now.Mono - r.hot[h].last), IntervalMs: uint32(c.interval.Milliseconds()), //nolint:gosec // at most MaxInterval
+			Status: c.status,
+		}
+		if c.status != beat.OK {
+			rep.Message = beat.CutText(c.message, beat.MaxPictureMessage)
+		}
+		p.Hosts = append(p.Hosts, rep)
+	}
+	return p
+}
+
+// View is one host as people see it.
+type View struct {
+	Host     beat.HostID
+	State    beat.HostState
+	Reason   beat.Reason
+	Number   beat.Number
+	Interval time.Duration
+	// LastBeat (zero: unknown) and Since (when it entered its state, or the
+	// relay's start) are on the relay's wall clock.
+	LastBeat time.Time
+	Since    time.Time
+	Status   beat.Status
+	Message  string
+	Version  string
+	// Addr is where the last beat came from; Via is mqtt or http, or "" while
+	// it has not beaten since the relay's start.
+	Addr netip.Addr
+	Via  string
+	// Conflict is the two addresses that beat as this host, or invalid ones.
+	Conflict [2]netip.Addr
+}
+
+// Hosts is every host at now, in the order of their ids.
+func (r *Roster) Hosts(now beat.Now) []View {
+	views := make([]View, 0, len(r.order))
+	for _, h := range r.order {
+		c := &r.hosts[h]
+		v := View{
+			Host: c.id, State: c.state, Reason: c.reason, Number: c.number, Interval: c.interval,
+			Since:  now.At(c.since),
+			Status: c.status, Message: c.message, Version: c.version, Addr: c.owner.Addr,
+		}
+		if wall := r.lastWall(now, h); wall != 0 {
+			v.LastBeat = time.UnixMilli(wall).UTC()
+		}
+		switch {
+		case c.owner.Conn != 0:
+			v.Via = "mqtt"
+		case c.fresh:
+			v.Via = "http"
+		}
+		if c.clash != 0 && now.Mono-c.clash <= conflictLasts {
+			v.Conflict = c.clashed
+		}
+		views = append(views, v)
+	}
+	return views
+}
