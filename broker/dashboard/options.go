@@ -13,7 +13,7 @@ const (
 	// DefaultCoalesce bounds what a storm of changes costs a page: 4 views a second.
 	DefaultCoalesce = 250 * time.Millisecond
 	// DefaultFresh is how often a page hears the times of reports and beats.
-	DefaultFresh = time.Second
+	DefaultFresh = 2 * time.Second
 	// DefaultHeartbeat is how often a silent stream shows that it lives; the
 	// page calls it dead after 2.5 of them.
 	DefaultHeartbeat = 5 * time.Second
@@ -22,6 +22,9 @@ const (
 	DefaultWantEvery = 5 * time.Second
 	// DefaultWriteTimeout ends a stream whose reader does not read.
 	DefaultWriteTimeout = 10 * time.Second
+	// DefaultRecheck is how often the key of an open stream is looked at again:
+	// a revoked one ends it.
+	DefaultRecheck = time.Minute
 	// DefaultMaxStreams bounds the live pages of a node.
 	DefaultMaxStreams = 256
 	// DefaultMaxStores is how many stores a live page lists; search finds the others.
@@ -56,6 +59,7 @@ type Options struct {
 	Heartbeat    time.Duration
 	WantEvery    time.Duration
 	WriteTimeout time.Duration
+	Recheck      time.Duration
 	MaxStreams   int
 	MaxStores    int
 	MaxOpen      int
@@ -70,7 +74,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Coalesce: DefaultCoalesce, Fresh: DefaultFresh, Heartbeat: DefaultHeartbeat, WantEvery: DefaultWantEvery,
-		WriteTimeout: DefaultWriteTimeout, MaxStreams: DefaultMaxStreams, MaxStores: DefaultMaxStores, MaxOpen: DefaultMaxOpen,
+		WriteTimeout: DefaultWriteTimeout, Recheck: DefaultRecheck, MaxStreams: DefaultMaxStreams, MaxStores: DefaultMaxStores, MaxOpen: DefaultMaxOpen,
 		Now: time.Now,
 	}
 }
@@ -83,8 +87,8 @@ func (o *Options) validate() error {
 		return errors.New("dashboard: Options.Authorize is nil")
 	case o.Logger == nil:
 		return errors.New("dashboard: Options.Logger is nil")
-	case o.Coalesce <= 0 || o.Fresh < o.Coalesce || o.Heartbeat < o.Fresh || o.WantEvery <= 0 || o.WriteTimeout <= 0:
-		return errors.New("dashboard: want 0 < Coalesce ≤ Fresh ≤ Heartbeat, and WantEvery and WriteTimeout above 0")
+	case o.Coalesce <= 0 || o.Fresh < o.Coalesce || o.Heartbeat < o.Fresh || o.WantEvery <= 0 || o.WriteTimeout <= 0 || o.Recheck <= 0:
+		return errors.New("dashboard: want 0 < Coalesce ≤ Fresh ≤ Heartbeat, WantEvery, WriteTimeout and Recheck above 0")
 	case o.MaxStreams < 1 || o.MaxStores < 1 || o.MaxOpen < 1:
 		return errors.New("dashboard: MaxStreams, MaxStores and MaxOpen are at least 1")
 	}

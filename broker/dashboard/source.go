@@ -78,5 +78,5 @@ type Access struct {
 
 // Authorize says what a request may do: by its x-api-key header, or without a
 // key where reads are open. It delays or refuses guessers; it is called once
-// per request.
+// per request, and of a live stream again every Recheck.
 type Authorize func(r *http.Request) Access

@@ -1,0 +1,65 @@
+// The top of the page: in words whether all is well, and whether to believe it.
+
+import { full, wall } from "./clock";
+import { look, Mark } from "./marks";
+import { heard, key, link, signOut, view } from "./state";
+import type { View } from "./types";
+import { Ago } from "./when";
+
+export function Lost() {
+  if (link.value !== "lost" || !view.value) return null;
+  return (
+    <div class="lost" role="alert">
+      <Mark state="warn" />
+      <span>
+        <strong>Connection lost, data from <time dateTime={new Date(heard.value).toISOString()} title={full(heard.value)}>{wall(heard.value)}</time>.</strong>{" "}
+        <span class="nowrap">Trying again…</span>
+      </span>
+    </div>
+  );
+}
+
+export function Top({ v }: { v: View }) {
+  return (
+    <header class="top">
+      <a class="brand" href="/">
+        <img src="/assets/icon.svg" width="22" height="22" alt="" />
+        <span>hb-mesh</span>
+        {v.title && <span class="muted">{v.title}</span>}
+      </a>
+      <span class="grow" />
+      <span class={`pill ${link.value}`}>
+        <span class="dot" aria-hidden="true" />
+        {link.value === "live" ? "Live" : link.value === "lost" ? "Not connected" : "Connecting"}
+        <span class="from"> from {v.summary.region}</span>
+      </span>
+      {key.value && <button class="btn quiet" onClick={signOut}>Sign out</button>}
+    </header>
+  );
+}
+
+export function Hero({ v }: { v: View }) {
+  const s = v.summary;
+  return (
+    <section class={`hero ${look(s.level).tone}`} aria-label="Summary">
+      <Mark state={s.level} size={44} />
+      <div class="grow">
+        <div role="status">
+          <p class="kicker">{look(s.level).word}</p>
+          <h1>{s.headline}</h1>
+        </div>
+        {s.notes.length > 0 && (
+          <ul class="notes">
+            {s.notes.map((n) => (
+              <li key={n.text}>
+                {n.text}
+                {n.since && <span class="muted"> for <Ago t={n.since} after="" /></span>}
+              </li>
+            ))}
+          </ul>
+        )}
+        {s.openIncidents === 0 && <p class="muted">No open incidents.</p>}
+      </div>
+    </section>
+  );
+}

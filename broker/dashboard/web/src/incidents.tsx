@@ -1,0 +1,52 @@
+// Open incidents: what, where, since when, who tells, and what it waits for.
+
+import { Mark } from "./marks";
+import type { Incident } from "./types";
+import { Since } from "./when";
+
+const kinds: Record<string, { word: string; state: string }> = {
+  "host-missing": { word: "Host missing", state: "missing" },
+  "host-failing": { word: "Host failing", state: "failing" },
+  "store-down": { word: "Store down", state: "down" },
+  "relay-dead": { word: "Relay dead, store alive", state: "relay-dead" },
+};
+
+export function Incidents({ incidents, total }: { incidents: Incident[]; total: number }) {
+  if (total === 0) return null;
+  return (
+    <section class="card" aria-labelledby="incidents">
+      <h2 id="incidents">Open incidents <span class="count">{total}</span></h2>
+      <ul class="list">
+        {incidents.map((i) => <Row key={i.id} i={i} />)}
+      </ul>
+      {total > incidents.length && <p class="muted">The newest {incidents.length} of {total}.</p>}
+    </section>
+  );
+}
+
+function Row({ i }: { i: Incident }) {
+  const kind = kinds[i.kind] ?? { word: i.kind, state: "unknown" };
+  return (
+    <li class="incident">
+      <Mark state={kind.state} size={20} />
+      <div>
+        <p class="what">
+          <strong>{kind.word}</strong> <span class="name">{i.host ? `${i.store}/${i.host}` : i.store}</span>
+        </p>
+        <p>Since <Since t={i.since} pm={i.sinceUncertaintyMs} /></p>
+        {i.message && <p>It says: “{i.message}”</p>}
+        {i.reason && <p class="muted">Because {i.reason}{i.oneSided ? `; seen from ${(i.seenFrom ?? []).join(", ")} only` : ""}.</p>}
+        <p class="muted">{telling(i)}</p>
+      </div>
+    </li>
+  );
+}
+
+function telling(i: Incident): string {
+  const told = i.told ?? [];
+  const teller = i.teller || i.home || "Its home region";
+  if (told.length > 0) {
+    return `Told by ${teller} on ${told.join(", ")}.` + (i.waits ? ` The rest waits: ${i.waits}.` : "");
+  }
+  return `${teller} tells it.` + (i.waits ? ` It waits: ${i.waits}.` : "");
+}

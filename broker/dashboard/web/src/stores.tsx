@@ -1,0 +1,146 @@
+// Stores, those with problems first, and the hosts of the open ones.
+
+import { useRef } from "preact/hooks";
+import { look, Mark, State } from "./marks";
+import { search, times, toggle, opened } from "./state";
+import type { Counts, Host, HostState, Store, View } from "./types";
+import { Ago } from "./when";
+
+const order: HostState[] = ["missing", "failing", "unknown", "covered", "stopped", "up"];
+const few = 3; // the server opens all stores of a fleet as small as this
+
+export function Stores({ v }: { v: View }) {
+  const total = v.summary.stores.total;
+  const shown = v.stores.length;
+  return (
+    <section aria-labelledby="stores" class="stores">
+      <div class="bar">
+        <h2 id="stores">Stores <span class="count">{total}</span></h2>
+        {(total > few || search.value !== "") && <Search />}
+      </div>
+      {v.stores.map((s) => <Card key={s.store} s={s} fixed={v.found <= few} />)}
+      {v.found === 0 && (
+        <p class="card muted">
+          {search.value ? `No store answers “${search.value}”.` : "No store yet. Point a relay or a register here, and it appears by itself."}
+        </p>
+      )}
+      {v.found > shown && <p class="muted more">{shown} of {v.found} stores, those with problems first. Search finds the others.</p>}
+    </section>
+  );
+}
+
+function Search() {
+  const timer = useRef(0);
+  return (
+    <input
+      type="search"
+      id="search"
+      aria-label="Search stores by id, state, relay or region"
+      placeholder="Search stores, e.g. down"
+      autoComplete="off"
+      spellcheck={false}
+      defaultValue={search.peek()}
+      onInput={(e) => {
+        const text = e.currentTarget.value;
+        clearTimeout(timer.current);
+        timer.current = window.setTimeout(() => (search.value = text.trim()), 250);
+      }}
+    />
+  );
+}
+
+function Card({ s, fixed }: { s: Store; fixed: boolean }) {
+  const t = times.value?.stores?.[s.store];
+  const head = (
+    <>
+      <Mark state={worst(s)} size={20} />
+      <span class="name">{s.store}</span>
+      <span class={`word ${look(s.state).tone}`}>{look(s.state).word}{s.since && <span class="muted"> for <Ago t={s.since} after="" /></span>}</span>
+      <Sum hosts={s.hosts} />
+    </>
+  );
+  return (
+    <article class={`card store ${look(worst(s)).tone}`} aria-label={`Store ${s.store}`}>
+      <h3>
+        {fixed ? <span class="head">{head}</span> : (
+          <button class="head" aria-expanded={s.open} onClick={() => toggle(s.store)}>
+            {head}
+            <span class={opened.value.includes(s.store) ? "chevron open" : "chevron"} aria-hidden="true" />
+          </button>
+        )}
+      </h3>
+      {s.open && (
+        <>
+          <p class="facts muted">
+            {s.relay && <span>Relay {s.relay}{s.relayVersion && ` ${s.relayVersion}`}</span>}
+            {t?.report && <span>reported here <Ago t={t.report} /></span>}
+            {s.paths?.map((p) => p.view && <span key={p.region}><State state={paths[p.view] ?? "unknown"} word={`${p.region} ${p.view}`} /></span>)}
+            {s.home && <span>home {s.home}</span>}
+            {s.reason && s.state !== "up" && <span>{s.reason}</span>}
+            {!!s.journal && <span>{s.journal} journal entries to come</span>}
+            {!!s.journalLost && <span class="bad">{s.journalLost} journal entries lost</span>}
+          </p>
+          <ul class="hosts" aria-label={`Hosts of ${s.store}`}>
+            {s.members?.map((h) => <Tile key={h.host} h={h} report={t?.report} beat={t?.beats?.[h.host]} />)}
+          </ul>
+        </>
+      )}
+    </article>
+  );
+}
+
+const paths: Record<string, string> = { open: "up", lost: "missing", stopped: "stopped", settling: "settling", never: "unknown" };
+
+// worst is the state that a store's mark shows: its own, or its hosts'.
+function worst(s: Store): string {
+  if (s.state !== "up" && s.state !== "direct") return s.state;
+  return s.hosts.missing ? "missing" : s.hosts.failing ? "failing" : s.state;
+}
+
+function Sum({ hosts }: { hosts: Counts }) {
+  const parts = order.filter((k) => hosts[k] > 0);
+  return (
+    <span class="sum">
+      {parts.length === 0 ? "no hosts" : parts.map((k) => (
+        <span key={k} class={look(k).tone}>{hosts[k]} {look(k).word.toLowerCase()}</span>
+      ))}
+    </span>
+  );
+}
+
+function Tile({ h, report, beat }: { h: Host; report?: string; beat?: string }) {
+  const tone = look(h.state).tone;
+  return (
+    <li class={`host ${tone}`} data-host={h.host} data-state={h.state}>
+      <p class="who"><Mark state={h.state} /><span class="name">{h.host}</span></p>
+      <p class="is">
+        <span class={tone}>{look(h.state).word}</span> <Sure h={h} report={report} beat={beat} />
+      </p>
+      {h.message && <p class="says">“{h.message}”</p>}
+      {h.flapping && <p class="warn">flapping</p>}
+      <p class="muted small">
+        {h.since && <span>for <Ago t={h.since} after="" /></span>}
+        {beat && !alive(h) && <span>last beat <Ago t={beat} /></span>}
+        {h.via && <span>via {h.via}</span>}
+        {h.version && <span>{h.version}</span>}
+      </p>
+    </li>
+  );
+}
+
+const alive = (h: Host) => h.state === "up" || h.state === "failing";
+
+// Sure is how fresh the state is. Behind a relay a host is confirmed by the
+// relay's last report, since a report says that the picture still stands; its
+// last beat is only as new as the last whole picture.
+function Sure({ h, report, beat }: { h: Host; report?: string; beat?: string }) {
+  if (!alive(h)) return null;
+  const best = h.via === "relay" ? later(report, beat) : beat;
+  if (!best) return null;
+  return <span class="muted small">(confirmed <Ago t={best} />)</span>;
+}
+
+function later(a?: string, b?: string): string | undefined {
+  if (!a || !b) return a ?? b;
+  return Date.parse(a) > Date.parse(b) ? a : b;
+}
