@@ -154,7 +154,7 @@ func (s *Store) commit(group []*request) {
 		}
 		r.done <- answers[i]
 	}
-	if err == nil && b.queued > 0 {
+	if err == nil && b.fed {
 		for _, c := range s.carriers {
 			c.nudge()
 		}
@@ -169,6 +169,8 @@ type batch struct {
 	wrote bool
 	// queued is by how much the batch makes the queues longer.
 	queued int
+	// fed says that the queues have new entries, whatever was carried meanwhile.
+	fed bool
 	// failed is the first error of the database: then nothing of the batch is committed.
 	failed error
 }
@@ -256,7 +258,7 @@ func (b *batch) put(region beat.Region, k table.Key, r record) error {
 		if err := b.did(b.txn.Set(queueKey(region, to, r.stamp), queueValue(k, encoded))); err != nil {
 			return err
 		}
-		b.queued++
+		b.queued, b.fed = b.queued+1, true
 	}
 	return nil
 }
