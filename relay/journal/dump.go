@@ -1,7 +1,12 @@
 package journal
 
 import (
-	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 	"github.com/hb-mesh/hb-mesh/relay/roster"
@@ -20,4 +25,44 @@ type Content struct {
 
 // Dump reads the journal of a data folder that no process has open, as Open
 // would find it, and changes nothing in it: it reads a copy.
-func Dump(dir string) (Content, error) { return Content{}, errors.ErrUnsupported }
+func Dump(dir string) (_ Content, err error) {
+	temp, err := os.MkdirTemp("", "hb-journal-")
+	if err != nil {
+		return Content{}, fmt.Errorf("dump journal: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(temp) }()
+	source, replica := filepath.Join(dir, folderName), filepath.Join(temp, folderName)
+	if err := os.CopyFS(replica, os.DirFS(source)); err != nil {
+		return Content{}, fmt.Errorf("dump journal: %w", err)
+	}
+	db, c, err := openDB(replica, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return Content{}, fmt.Errorf("dump journal: %w", err)
+	}
+	out := Content{
+		Incarnation: c.state.Incarnation, Acked: c.state.Acked, EpochTop: c.state.EpochTop,
+		NumberTop: c.state.NumberTop, Lost: c.state.Lost,
+	}
+	err = db.View(func(txn *badger.Txn) error {
+		err := scan(txn, hostPrefix, hostPrefix, func(_, v []byte) error {
+			r, err := decodeRecord(v)
+			out.Hosts = append(out.Hosts, r)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return scan(txn, entryPrefix, entryPrefix, func(_, v []byte) error {
+			t, err := decodeTransition(v)
+			out.Entries = append(out.Entries, t)
+			return err
+		})
+	})
+	if cerr := db.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return Content{}, fmt.Errorf("dump journal: %w", err)
+	}
+	return out, nil
+}

@@ -1,9 +1,13 @@
 package journal
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 	"github.com/hb-mesh/hb-mesh/relay/roster"
@@ -20,13 +24,20 @@ var (
 	ErrInUse = errors.New("the data folder is in use by another process")
 	// ErrPlatform is a machine of 32 bits, on which Badger loses data.
 	ErrPlatform = errors.New("the journal needs a 64-bit machine")
+	// ErrFormat is a folder that a later version of hb-mesh wrote.
+	ErrFormat = errors.New("the data folder is of a later version")
 	// ErrOrder is an entry whose number does not exceed the one before it.
 	ErrOrder = errors.New("journal entry out of order")
+	// ErrTooMany is a Put of more entries than MaxPut.
+	ErrTooMany = errors.New("too many entries at once")
 	// ErrRange is an epoch or number beyond what a counter may reach.
 	ErrRange = errors.New("counter out of range")
 	// ErrClosed is a journal after Close.
 	ErrClosed = errors.New("the journal is closed")
 )
+
+// MaxPut is how many entries one Put takes: four full stores.
+const MaxPut = 1024
 
 // Entry is a transition and what it leaves of its host: both reach the disk as
 // one.
@@ -59,85 +70,152 @@ type Stats struct {
 // Journal is a relay's memory on disk. Its methods may be called from any
 // goroutine.
 type Journal struct {
+	options   Options
+	log       *slog.Logger
+	metrics   *Metrics
+	db        *badger.DB
+	health    *health
+	recovered *Recovery
+
+	// writing is held by whoever writes: one transaction at a time. It is a
+	// channel, so that a wait for it can end with a context.
+	writing    chan struct{}
+	compacting sync.WaitGroup
+
+	mu sync.Mutex // guards what follows
+	// state is what is on disk; only the holder of writing changes it.
+	state    state
+	epoch    beat.Epoch // the last one that was handed out
+	index    index
+	queue    []*Pending
+	lastPut  beat.Number
+	gap      gap
+	freed    int64 // bytes freed since the last compaction
+	refusing bool
+	closed   bool
 }
 
 // Open opens the journal in o.Dir, or begins a new one. A torn or corrupt
 // folder is moved aside: the log says so as an error, and Recovered returns
-// it. Errors are ErrFolder, ErrInUse, ErrNoSpace, ErrPlatform, wrapped, or
-// what the options lack.
+// it. Errors are ErrFolder, ErrInUse, ErrNoSpace, ErrFormat, ErrPlatform,
+// wrapped, or what the options lack.
 func Open(o Options, log *slog.Logger, m *Metrics) (*Journal, error) {
-	return nil, errors.ErrUnsupported
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	j := &Journal{options: o, log: log, metrics: m, writing: make(chan struct{}, 1)}
+	db, content, err := j.openFolder()
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	j.db = db
+	if err := j.adopt(content); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	return j, nil
+}
+
+// adopt takes over what the folder holds, and gives a new folder its
+// incarnation.
+func (j *Journal) adopt(c content) error {
+	j.state = c.state
+	j.epoch = c.state.EpochTop
+	j.index = c.index
+	j.lastPut = max(j.index.top(), c.hostTop)
+	if j.state.Incarnation.IsZero() {
+		if _, err := j.Renew(); err != nil {
+			return err
+		}
+	}
+	j.measure()
+	return nil
 }
 
 // Close makes what was put durable, and closes the folder. It may be called twice.
-func (j *Journal) Close() error { return errors.ErrUnsupported }
+func (j *Journal) Close() error {
+	j.writing <- struct{}{}
+	defer func() { <-j.writing }()
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		return nil
+	}
+	j.closed = true
+	j.mu.Unlock()
+
+	err := j.commitAll()
+	j.compacting.Wait()
+	if !j.options.InMemory {
+		if free, ferr := j.free(); ferr == nil && free < j.options.Reserve {
+			// Closing would write a table: on a full disk that kills the
+			// process. What was committed is in the write-ahead log.
+			j.log.Warn("the disk is full: the journal is left as after a crash", "dir", j.options.Dir, "free", free)
+			return err
+		}
+	}
+	err = errors.Join(err, j.db.Close())
+	j.health.closed()
+	if err != nil {
+		return fmt.Errorf("close journal: %w", err)
+	}
+	return nil
+}
 
 // Recovered is the folder that Open moved aside, or nil.
-func (j *Journal) Recovered() *Recovery { return nil }
-
-// Put queues entries in the order of their numbers, without waiting: the caller
-// may hold the lock that gave them their numbers. The caller calls Wait on what
-// it returns, without that lock. Their numbers exceed all that were put before,
-// else Wait returns ErrOrder.
-func (j *Journal) Put(entries []Entry) *Pending { return nil }
-
-// Append is Put and Wait.
-func (j *Journal) Append(ctx context.Context, entries []Entry) error {
-	return j.Put(entries).Wait(ctx)
-}
-
-// Pending is a Put that may not be on disk yet.
-type Pending struct{}
-
-// Wait returns when the entries are on disk: callers that wait together share
-// one fsync. With ErrNoSpace the entries are lost, and counted: their numbers
-// will be part of a shed range. With the context's error it is unknown.
-func (p *Pending) Wait(ctx context.Context) error { return errors.ErrUnsupported }
+func (j *Journal) Recovered() *Recovery { return j.recovered }
 
 // Hosts is what the journal keeps of each host, in the order of their ids.
-func (j *Journal) Hosts() ([]roster.Record, error) { return nil, errors.ErrUnsupported }
-
-// Batch returns the oldest entries above after, at most limit of them and at
-// most maxBytes of their encoding; only entries that are on disk, and at least
-// one if its size allows.
-func (j *Journal) Batch(after beat.Number, maxBytes, limit int) ([]beat.Transition, error) {
-	return nil, errors.ErrUnsupported
+func (j *Journal) Hosts() ([]roster.Record, error) {
+	var out []roster.Record
+	err := j.view(func(txn *badger.Txn) error {
+		return scan(txn, hostPrefix, hostPrefix, func(_, value []byte) error {
+			r, err := decodeRecord(value)
+			out = append(out, r)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read hosts: %w", err)
+	}
+	slices.SortFunc(out, func(a, b roster.Record) int {
+		if a.Host < b.Host {
+			return -1
+		}
+		return 1
+	})
+	return out, nil
 }
-
-// Free deletes the entries up to through: a region took them.
-func (j *Journal) Free(through beat.Number) error { return errors.ErrUnsupported }
 
 // Stats is what the journal holds now.
-func (j *Journal) Stats() Stats { return Stats{} }
-
-// Incarnation is the 128 random bits made with this journal.
-func (j *Journal) Incarnation() beat.Incarnation { return beat.Incarnation{} }
-
-// Acked says whether a region ever acked this incarnation.
-func (j *Journal) Acked() bool { return false }
-
-// NoteAcked keeps on disk that a region acked this incarnation. It writes once.
-func (j *Journal) NoteAcked() error { return errors.ErrUnsupported }
-
-// Renew makes a new incarnation: this folder was restored from a copy.
-// Entries, hosts, epochs and numbers stay.
-func (j *Journal) Renew() (beat.Incarnation, error) { return beat.Incarnation{}, errors.ErrUnsupported }
-
-// NextEpoch returns an epoch above every one that this journal ever returned,
-// and above the given one. It writes once in 64 calls.
-func (j *Journal) NextEpoch(above beat.Epoch) (beat.Epoch, error) { return 0, errors.ErrUnsupported }
-
-// EpochTop is the highest epoch that is reserved on disk.
-func (j *Journal) EpochTop() beat.Epoch { return 0 }
-
-// ReserveNumbers reserves 1,024 numbers on disk, above every one that was ever
-// reserved, and above the given one.
-func (j *Journal) ReserveNumbers(above beat.Number) (from, to beat.Number, err error) {
-	return 0, 0, errors.ErrUnsupported
+func (j *Journal) Stats() Stats {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return Stats{
+		Depth: j.index.len(), Bytes: j.index.bytes, Lost: j.state.Lost + j.gap.count, Refusing: j.refusing,
+	}
 }
 
-// NumberTop is the highest number that is reserved on disk.
-func (j *Journal) NumberTop() beat.Number { return 0 }
-
 // Backlog is how many entries are not yet freed, and how many were ever lost.
-func (j *Journal) Backlog() (depth, lost uint64) { return 0, 0 }
+func (j *Journal) Backlog() (depth, lost uint64) {
+	s := j.Stats()
+	return uint64(s.Depth), s.Lost //nolint:gosec // a length is not negative
+}
+
+// view reads, unless the journal is closed.
+func (j *Journal) view(read func(*badger.Txn) error) error {
+	j.mu.Lock()
+	closed := j.closed
+	j.mu.Unlock()
+	if closed {
+		return ErrClosed
+	}
+	return j.db.View(read)
+}
+
+// measure tells the metrics what the journal holds. The caller holds mu, or is
+// alone.
+func (j *Journal) measure() {
+	j.metrics.depth.Set(float64(j.index.len()))
+	j.metrics.bytes.Set(float64(j.index.bytes))
+}
