@@ -210,12 +210,15 @@ func (s *Sender) publish(ctx context.Context, c Channel, o Order) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.o.Deadline)
-	defer cancel()
-	start := s.o.Now().Mono
-	if o.NotAfter != 0 && start > o.NotAfter { // the last act before it goes
-		return fmt.Errorf("%w: by %v", ErrTooLate, start-o.NotAfter)
+	start, deadline := s.o.Now().Mono, s.o.Deadline
+	if o.NotAfter != 0 { // the last act before it goes; what has gone by then is cut off
+		if start > o.NotAfter {
+			return fmt.Errorf("%w: by %v", ErrTooLate, start-o.NotAfter)
+		}
+		deadline = min(deadline, o.NotAfter-start)
 	}
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
 	err = c.Publish(ctx, m)
 	s.metrics.Seconds.WithLabelValues(string(c.Name())).Observe((s.o.Now().Mono - start).Seconds())
 	return err

@@ -126,9 +126,10 @@ type Client struct {
 	news    *queue[presence.News]
 	out     *queue[presence.Verdict]
 
-	// mu guards health.
+	// mu guards health, and the result of the last call.
 	mu     sync.Mutex
 	health Health
+	result string
 }
 
 // NewClient wires a client; nothing is sent before the first call.
@@ -182,10 +183,12 @@ func call[Q, A any](ctx context.Context, c *Client, name callName, q Q, read fun
 	defer cancel()
 	start := time.Now()
 	body, err := json.Marshal(q)
-	if err == nil && len(body) > MaxBody {
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%w: encode: %w", ErrRefused, err)
+	case len(body) > MaxBody:
 		err = fmt.Errorf("%w: %d bytes to send, at most %d", ErrRefused, len(body), MaxBody)
-	}
-	if err == nil {
+	default:
 		body, err = c.post(ctx, Prefix+string(name), body)
 	}
 	if err == nil {
@@ -193,24 +196,38 @@ func call[Q, A any](ctx context.Context, c *Client, name callName, q Q, read fun
 			err = fmt.Errorf("%w: %w", ErrRefused, err)
 		}
 	}
-	c.note(name, time.Since(start), err)
+	if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) { // a caller that stops says nothing of the link
+		c.note(name, time.Since(start), err)
+	}
 	if err != nil {
 		return answer, fmt.Errorf("%s region %s: %w", name, c.o.Peer, err)
 	}
 	return answer, nil
 }
 
+// note counts a call, and logs where the link's health changed.
 func (c *Client) note(name callName, took time.Duration, err error) {
-	c.metrics.Calls.WithLabelValues(string(name), callResult(err)).Inc()
+	result := callResult(err)
+	c.metrics.Calls.WithLabelValues(string(name), result).Inc()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.health.Problem = ""
+	before := c.result
+	c.result, c.health.Problem = result, ""
 	if err != nil {
 		c.health.Problem = err.Error()
-		return
+	} else {
+		c.metrics.Seconds.WithLabelValues(string(name)).Observe(took.Seconds())
+		c.health.LastAnswer = c.o.Now()
 	}
-	c.metrics.Seconds.WithLabelValues(string(name)).Observe(took.Seconds())
-	c.health.LastAnswer = c.o.Now()
+	c.mu.Unlock()
+	switch {
+	case result == before:
+	case result == resultRefused: // it lives: a secret, a clock or a version is wrong
+		c.log.Error("the other region refuses our calls", "region", string(c.o.Peer), "error", err)
+	case err != nil:
+		c.log.Warn("the other region does not answer", "region", string(c.o.Peer), "error", err)
+	default:
+		c.log.Info("the other region answers", "region", string(c.o.Peer))
+	}
 }
 
 // post sends one signed request and returns the body of its signed answer. A

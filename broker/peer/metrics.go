@@ -49,13 +49,20 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
+// The results of a call.
+const (
+	resultOK         = "ok"
+	resultRefused    = "refused"
+	resultUnanswered = "unanswered"
+)
+
 func callResult(err error) string {
 	switch {
 	case err == nil:
-		return "ok"
+		return resultOK
 	case errors.Is(err, ErrRefused):
-		return "refused"
+		return resultRefused
 	default:
-		return "unanswered"
+		return resultUnanswered
 	}
 }

@@ -111,15 +111,11 @@ func (c *Client) runForwards(ctx context.Context) {
 	pause := c.o.Backoff
 	for await(ctx, c.out.wake) {
 		for batch := c.out.take(); len(batch) > 0; batch = c.out.take() {
-			_, err := call(ctx, c, callForward, forward{batch}, readTaken)
-			if err == nil {
+			if _, err := call(ctx, c, callForward, forward{batch}, readTaken); err == nil {
 				pause = c.o.Backoff
 				continue
 			}
 			c.out.putBack(batch)
-			if pause == c.o.Backoff { // the first failure of a row; the metric counts the others
-				c.log.Warn("verdicts wait for the other region", "error", err)
-			}
 			if !sleep(ctx, pause/2+rand.N(pause/2)) {
 				return
 			}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
@@ -38,6 +39,8 @@ const (
 	DefaultBodyTimeout = 5 * time.Second
 	// DefaultServing is how many calls are served at a time.
 	DefaultServing = 16
+
+	complainEvery = time.Minute
 )
 
 // ServerOptions are a Server's settings.
@@ -75,6 +78,10 @@ type Server struct {
 	metrics *Metrics
 	serving chan struct{}
 	nonces  nonces
+
+	// mu guards complained: when a refusal was last logged.
+	mu         sync.Mutex
+	complained time.Time
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -108,7 +115,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	nonce, sum, err := verifyRequest(r.Header, s.o.Secret, s.o.Peer, s.o.Region, r.URL.Path, s.o.Now())
 	if err != nil && !errors.Is(err, errClock) {
 		s.metrics.Served.WithLabelValues(string(name), "forbidden").Inc()
-		s.log.Warn("a call was refused that should be the other region's", "call", string(name), "remote", r.RemoteAddr, "error", err)
+		if s.complain() {
+			s.log.Warn("calls are refused that should be the other region's", "call", string(name), "remote", r.RemoteAddr, "error", err)
+		}
 		http.Error(w, "forbidden", http.StatusForbidden)
 		return
 	}
@@ -116,7 +125,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil: // signed, so that it may know why
 		a = reply{http.StatusForbidden, "forbidden", []byte(err.Error())}
-		s.log.Error("the other region's clock is wrong, or ours", "call", string(name), "error", err)
+		if s.complain() {
+			s.log.Error("the other region's clock is wrong, or ours", "call", string(name), "error", err)
+		}
 	case !s.nonces.take(nonce, s.o.Now()):
 		a = reply{http.StatusForbidden, "forbidden", []byte(errReplayed.Error())}
 	default:
@@ -127,6 +138,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // a caller that has gone will ask again
+}
+
+// complain says whether to log a refusal: a stranger who calls a thousand times
+// a second fills no disk. The metric counts them all.
+func (s *Server) complain() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.o.Now()
+	if since := now.Sub(s.complained); since >= 0 && since < complainEvery {
+		return false
+	}
+	s.complained = now
+	return true
 }
 
 func (s *Server) callOf(r *http.Request) (callName, bool) {
