@@ -226,6 +226,9 @@ func (p *Presence) judgeHosts(s *store) {
 		}
 		first := h.cond == 0
 		h.cond, h.covered = cond, false
+		if why == OtherDecided {
+			continue // its verdict went to the incidents by itself
+		}
 		v := p.hostVerdict(s, h, cond, why, oneSided)
 		v.First, v.OneSided = first, oneSided
 		p.emit(&Decided{Verdict: v})
@@ -281,7 +284,7 @@ func (p *Presence) judgeHost(s *store, h *host) (beat.HostState, Reason, bool) {
 func elsewhere(s *store, h *host) (beat.HostState, Reason, bool) {
 	switch {
 	case s.state == Degraded, h.theirWay && (s.relay == "" || s.session == sessionOpen):
-		return forwardedState(h), OtherSays, false
+		return forwardedState(h), OtherDecided, false
 	case s.relay == "", s.session == sessionOpen:
 		return beat.Unknown, NothingSeen, false
 	default:

@@ -134,4 +134,5 @@ const (
 	BeatCame         Reason = "a beat came"
 	Operator         Reason = "an operator retired it"
 	OtherSays        Reason = "the other region says so"
+	OtherDecided     Reason = "the other region decides about it"
 )

@@ -1,0 +1,44 @@
+package broker
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics are what the core and its effects count.
+type metrics struct {
+	adopted        prometheus.Counter
+	refused        *prometheus.CounterVec
+	incidents      *prometheus.CounterVec
+	rebirths       prometheus.Counter
+	unsent         prometheus.Counter
+	saving         prometheus.Gauge
+	history        prometheus.Counter
+	historyDropped prometheus.Counter
+	historyFailed  prometheus.Counter
+	tableCalls     *prometheus.CounterVec
+	tableSeconds   *prometheus.HistogramVec
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	m := &metrics{
+		adopted:        counter("hbmesh_broker_hosts_adopted_total", "Hosts that were seen for the first time."),
+		refused:        vec("hbmesh_broker_events_refused_total", "Events of relays and of the other region that changed nothing, by reason.", "reason"),
+		incidents:      vec("hbmesh_broker_incidents_total", "Changes of incidents, by kind and change.", "kind", "change"),
+		rebirths:       counter("hbmesh_broker_rebirths_total", "Relays that were asked to come back with a higher epoch."),
+		unsent:         counter("hbmesh_broker_downlink_unsent_total", "Messages to relays that could not be sent."),
+		saving:         prometheus.NewGauge(prometheus.GaugeOpts{Name: "hbmesh_broker_saving", Help: "Items of stores, hosts and incidents that wait for the table."}),
+		history:        counter("hbmesh_broker_history_entries_total", "Journal entries that the table took."),
+		historyDropped: counter("hbmesh_broker_history_dropped_total", "Journal batches that were not queued; their relays send them again."),
+		historyFailed:  counter("hbmesh_broker_history_failed_total", "Journal batches that the table did not take; their relays send them again."),
+		tableCalls:     vec("hbmesh_broker_table_calls_total", "Calls of the table, by call and result.", "call", "result"),
+		tableSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "hbmesh_broker_table_seconds", Help: "How long calls of the table took, by call.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 9),
+		}, []string{"call"}),
+	}
+	reg.MustRegister(m.adopted, m.refused, m.incidents, m.rebirths, m.unsent, m.saving, m.history, m.historyDropped, m.historyFailed, m.tableCalls, m.tableSeconds)
+	return m
+}
