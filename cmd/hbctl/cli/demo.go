@@ -71,7 +71,7 @@ func (s *session) turn(verb, target string) error {
 	var raw json.RawMessage
 	err = control.do(s.ctx, call{
 		method: http.MethodPost, path: "/v1/" + verb + "/" + strings.Trim(target, "/"),
-		header: http.Header{"X-Hb-Demo": {"1"}}, // the control takes no orders of web pages: they cannot send it
+		header: http.Header{"X-Hb-Request": {"1"}}, // the control takes no orders of web pages: they cannot send it
 	}, &raw)
 	if err != nil {
 		return noDemo(err)

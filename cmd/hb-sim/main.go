@@ -1,0 +1,86 @@
+// Command hb-sim runs a whole mesh on one machine: to show it, to break it, and
+// to test it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo"
+)
+
+// version is the software's; the linker sets it.
+var version = "dev"
+
+// endWithin is when an interrupted run is left, whatever still goes on.
+const endWithin = 2800 * time.Millisecond
+
+type grammar struct {
+	Demo demoCmd `cmd:"" help:"Run the demo: two regions, one store's relay, eight registers, and switches to break them."`
+}
+
+type demoCmd struct {
+	Webhook    string   `help:"Also POST every notice to this URL." env:"HB_DEMO_WEBHOOK" placeholder:"URL"`
+	Data       string   `help:"Keep the data in this folder (default: a temporary one, removed at the end)." placeholder:"DIR"`
+	PortOffset int      `help:"Move all ports by this number; give hbctl the same flag." placeholder:"K"`
+	AWS        []string `name:"aws" help:"Run on DynamoDB and SNS at the endpoints of the two regions, creating what is missing; make aws starts both." placeholder:"URL"`
+	Verbose    bool     `short:"v" help:"Write the log of every part to stderr."`
+}
+
+// Run runs the demo.
+func (c *demoCmd) Run(ctx context.Context) error {
+	o := demo.DefaultOptions()
+	o.Webhook, o.DataDir, o.PortOffset, o.AWS, o.Verbose = c.Webhook, c.Data, c.PortOffset, c.AWS, c.Verbose
+	o.Out, o.Log, o.Version = os.Stdout, os.Stderr, version
+	d, err := demo.New(o)
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var g grammar
+	parser, err := kong.New(&g, kong.Name("hb-sim"), kong.Description("Run a whole hb-mesh on one machine."),
+		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err == nil {
+		var line *kong.Context
+		if line, err = parser.Parse(args); err == nil {
+			err = bounded(ctx, func() error { return line.Run() })
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "hb-sim:", err)
+		return 1
+	}
+	return 0
+}
+
+// bounded is do, but not for long once ctx has ended.
+func bounded(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(endWithin):
+		return errors.New("some parts did not end in time, and were left")
+	}
+}
