@@ -49,6 +49,9 @@ type Beat struct {
 	// does not say (see DefaultInterval).
 	Interval time.Duration
 	Status   Status
+	// KeepStatus says that the beat is silent about the status: the last one
+	// holds ("start" of a job is a sign of life, no success).
+	KeepStatus bool
 	// Message is at most 256 bytes of text from the host, for people.
 	Message string
 	// Version is at most 64 bytes: the version of the host's software.
