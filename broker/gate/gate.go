@@ -62,13 +62,26 @@ func New(o Options, core Core) (*Gate, error) {
 		}
 		g.certs[door] = c
 	}
-	door, err := guard.New(g.mqttOptions(), g.handler(), o.Logger, o.Metrics.Guard)
+	door, err := guard.New(g.limits(), g.handler(), o.Logger, o.Metrics.Guard)
 	if err != nil {
 		return nil, err
 	}
 	g.door = door
 	g.mountOwn()
 	return g, nil
+}
+
+// limits are both doors'.
+func (g *Gate) limits() guard.Options {
+	o := guard.DefaultOptions()
+	o.ConnectTimeout = g.o.ConnectTimeout
+	o.MaxConnections = g.o.MaxConnections
+	o.MaxPerAddress, o.MaxStrangersPerAddress = 0, g.o.Strangers
+	o.PacketsPerSecond = 0
+	o.MaxKeepalive = maxKeepalive
+	o.Logins = g.logins
+	o.ExemptLoopback = g.o.ExemptLoopback
+	return o
 }
 
 // Listen binds both addresses, so that a used port is known before anything

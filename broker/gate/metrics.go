@@ -12,13 +12,12 @@ type Metrics struct {
 	// Guard are those of the armour around the MQTT door.
 	Guard *guard.Metrics
 
-	Sessions    prometheus.Gauge
-	Reports     *prometheus.CounterVec
-	Refused     *prometheus.CounterVec
-	Logins      *prometheus.CounterVec
-	Direct      *prometheus.CounterVec
-	HTTPRefused *prometheus.CounterVec
-	Expires     *prometheus.GaugeVec
+	Sessions prometheus.Gauge
+	Reports  *prometheus.CounterVec
+	Refused  *prometheus.CounterVec
+	Logins   *prometheus.CounterVec
+	Direct   *prometheus.CounterVec
+	Expires  *prometheus.GaugeVec
 
 	// The hot path's own, resolved once.
 	births, steady, byes prometheus.Counter
@@ -40,8 +39,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			"What a relay did and may not, or never did and had to: every reason but retained and subscribe ended the connection.", "reason"),
 		Logins: vec("hbmesh_broker_gate_logins_total", "Logins at the MQTT door, by result: ok, failed, unavailable, refused.", "result"),
 		Direct: vec("hbmesh_broker_gate_direct_beats_total", "Beats without a relay, by result: counted, forbidden, failed.", "result"),
-		HTTPRefused: vec("hbmesh_broker_gate_http_refused_total",
-			"HTTP connections and keys refused, by reason: strangers (too many of one address that have not authenticated), key.", "reason"),
 		Expires: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hbmesh_broker_gate_certificate_expiry_timestamp_seconds", Help: "When a door's certificate expires, in Unix seconds.",
 		}, []string{"door"}),

@@ -42,18 +42,6 @@ var _ guard.Handler = relays{}
 
 func (g *Gate) handler() guard.Handler { return relays{g} }
 
-func (g *Gate) mqttOptions() guard.Options {
-	o := guard.DefaultOptions()
-	o.ConnectTimeout = g.o.ConnectTimeout
-	o.MaxConnections = g.o.MaxConnections
-	o.MaxPerAddress, o.MaxStrangersPerAddress = 0, g.o.Strangers
-	o.PacketsPerSecond = 0
-	o.MaxKeepalive = maxKeepalive
-	o.Logins = g.logins
-	o.ExemptLoopback = g.o.ExemptLoopback
-	return o
-}
-
 // loginTimeout bounds a login that reads the table, within ConnectTimeout.
 const loginTimeout = 3 * time.Second
 
@@ -62,8 +50,7 @@ func (h relays) Connect(c *guard.Client) error {
 	s, result, err := h.g.admit(c)
 	h.g.m.Logins.WithLabelValues(result).Inc()
 	if err != nil {
-		h.g.log.Info("relay refused", "user", beat.CutText(c.User, 2*maxShown), "from", c.Remote, "err", err)
-		return err
+		return err // the guard logs it
 	}
 	c.Data = s
 	h.g.mu.Lock()
@@ -72,9 +59,6 @@ func (h relays) Connect(c *guard.Client) error {
 	h.g.mu.Unlock()
 	return nil
 }
-
-// maxShown is how much of a stranger's name a log line shows.
-const maxShown = 64
 
 // admit judges a CONNECT; result is its label in the metrics.
 func (g *Gate) admit(c *guard.Client) (s *session, result string, err error) {
@@ -101,7 +85,7 @@ func (g *Gate) admit(c *guard.Client) (s *session, result string, err error) {
 		return nil, "refused", fmt.Errorf("%w: %w", guard.ErrNotAuthorized, err)
 	}
 	if err := g.core.Admit(s.id, s.death); err != nil {
-		return nil, "refused", err // no failed login: it is who it says
+		return nil, "refused", fmt.Errorf("%w: %w", guard.ErrUnavailable, err) // it is who it says: no failed login
 	}
 	return s, "ok", nil
 }

@@ -160,7 +160,11 @@ func TestSubscribe(t *testing.T) {
 		if !tok.WaitTimeout(5 * time.Second) {
 			t.Fatalf("%s: no answer", filter)
 		}
-		if got := tok.Error() == nil && tok.Result()[filter] <= 1; got != ok {
+		got := tok.Error() == nil
+		for _, code := range tok.Result() { // of the one filter, which paho may have shortened
+			got = got && code <= 1
+		}
+		if got != ok {
 			t.Errorf("%s: got %v (%v), want %v", filter, got, tok.Error(), ok)
 		}
 		if !c.IsConnectionOpen() {

@@ -37,7 +37,6 @@ func (g *Gate) beatRights(r *http.Request, key string) (guard.Rights, error) {
 	grant, err := g.keys.Grant(r.Context(), key)
 	switch {
 	case err == nil && grant.Beat:
-		known(r)
 		return guard.Rights{Store: grant.BeatStore, Any: grant.BeatStore == ""}, nil
 	case err == nil || errors.Is(err, credential.ErrForbidden):
 		g.m.Direct.WithLabelValues("forbidden").Inc()
@@ -76,9 +75,9 @@ func (g *Gate) Grant(r *http.Request) (credential.Grant, error) {
 	grant, err := g.keys.Grant(r.Context(), key)
 	switch {
 	case err == nil:
-		known(r)
+		guard.Admitted(r)
 	case errors.Is(err, credential.ErrForbidden):
-		g.m.HTTPRefused.WithLabelValues("key").Inc()
+		g.m.Guard.Logins.Inc()
 		g.slow(r)
 	}
 	return grant, err
@@ -86,8 +85,9 @@ func (g *Gate) Grant(r *http.Request) (credential.Grant, error) {
 
 // slow makes a wrong key wait, where the address had too many of them.
 func (g *Gate) slow(r *http.Request) {
-	addr, ok := address(r.RemoteAddr)
-	if !ok || g.o.ExemptLoopback && addr.IsLoopback() {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	addr := from.Addr().Unmap()
+	if err != nil || g.o.ExemptLoopback && addr.IsLoopback() {
 		return
 	}
 	wait := g.logins.Failed(addr)
@@ -111,14 +111,10 @@ func (g *Gate) RunHTTP(ctx context.Context) error {
 	if g.http == nil {
 		return errors.New("gate: RunHTTP before Listen")
 	}
-	o := guard.DefaultOptions()
-	o.ConnectTimeout, o.MaxConnections = g.o.ConnectTimeout, g.o.MaxConnections
-	o.MaxPerAddress, o.PacketsPerSecond = 0, 0
-	srv := guard.HTTPServer(o, g.mux, g.m.Guard)
-	limits := newStrangers(g.o.Strangers, g.o.ExemptLoopback, g.m.HTTPRefused.WithLabelValues("strangers"))
+	o := g.limits()
+	srv := guard.HTTPServer(o, g.mux, g.log, g.m.Guard)
 	srv.BaseContext = func(net.Listener) context.Context { return ctx }
-	srv.ConnContext = limits.remember
-	ln := g.secured(httpDoor, limits.listener(guard.Listen(g.http, o, g.m.Guard)))
+	ln := g.secured(httpDoor, guard.Listen(g.http, o, g.log, g.m.Guard))
 
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
