@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/hb-mesh/hb-mesh/broker"
+	"github.com/hb-mesh/hb-mesh/broker/credential"
+	"github.com/hb-mesh/hb-mesh/broker/gate"
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/notice"
+	"github.com/hb-mesh/hb-mesh/broker/table"
+	"github.com/hb-mesh/hb-mesh/cloud/dynamo"
+	"github.com/hb-mesh/hb-mesh/cloud/local"
+	"github.com/hb-mesh/hb-mesh/cloud/sns"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// serve runs the broker until ctx ends.
+func serve(ctx context.Context, c *config) error {
+	log, err := newLogger(c.Log)
+	if err != nil {
+		return err
+	}
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	o, err := c.options(log, reg)
+	if err != nil {
+		return err
+	}
+	closeTable, err := c.openTable(ctx, &o)
+	if err != nil {
+		return err
+	}
+	defer closeTable()
+	if o.Channels, err = c.openChannels(ctx, log); err != nil {
+		return err
+	}
+	b, err := broker.New(o)
+	if err != nil {
+		return err
+	}
+	return b.Run(ctx)
+}
+
+func newLogger(l logging) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	ho := &slog.HandlerOptions{Level: level}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, ho)), nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, ho)), nil
+}
+
+func (c *config) options(log *slog.Logger, reg *prometheus.Registry) (broker.Options, error) {
+	o := broker.DefaultOptions()
+	o.Region, o.Node = beat.Region(c.Region), c.Node
+	for _, r := range c.Regions {
+		o.Regions = append(o.Regions, beat.Region(r))
+	}
+	o.MQTTAddr, o.HTTPAddr, o.Insecure, o.OpenReads = c.MQTT.Address, c.HTTP.Address, c.Insecure, c.OpenReads
+	o.MQTTTLS, o.HTTPTLS = gate.TLS{CertFile: c.MQTT.CertFile, KeyFile: c.MQTT.KeyFile}, gate.TLS{CertFile: c.HTTP.CertFile, KeyFile: c.HTTP.KeyFile}
+	o.PeerURL, o.PeerSecret, o.Link = c.Peer.URL, []byte(string(c.Peer.Secret)), c.Link
+	o.Grace, o.Settle, o.Reask, o.Blind, o.ByeLasts = c.Times.Grace, c.Times.Settle, c.Times.Reask, c.Times.Blind, c.Times.ByeLasts
+	o.Gather, o.Takeover, o.AskAgain, o.AskTimeout = c.Times.Gather, c.Times.Takeover, c.Times.AskAgain, c.Times.Ask
+	o.HistoryFor, o.Logger, o.Registry, o.Version = c.Times.History, log, reg, version
+	for i := range c.Keys {
+		k := &c.Keys[i]
+		o.Keys = append(o.Keys, credential.Static{Request: k.request(), Text: string(k.Text)})
+	}
+	var err error
+	if o.Zone, err = time.LoadLocation(c.Zone); err != nil {
+		return o, fmt.Errorf("zone: %w", err)
+	}
+	if c.Peer.CAFile != "" {
+		if o.PeerTLS, err = roots(c.Peer.CAFile); err != nil {
+			return o, fmt.Errorf("peer.caFile: %w", err)
+		}
+	}
+	return o, nil
+}
+
+func roots(file string) (*tls.Config, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("no certificate in it")
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+}
+
+// openTable opens the backend; the function that it returns closes it.
+func (c *config) openTable(ctx context.Context, o *broker.Options) (func(), error) {
+	if c.Table.Backend == "local" {
+		lo := local.DefaultOptions(c.Table.Dir, o.Region)
+		lo.Logger = o.Logger
+		s, err := local.Open(lo)
+		if err != nil {
+			return nil, err
+		}
+		o.Table = s.Region(o.Region)
+		return func() {
+			if err := s.Close(); err != nil {
+				o.Logger.Error("the table was not closed", "err", err)
+			}
+		}, nil
+	}
+	cfg, err := c.aws(ctx, c.Table.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	do := dynamo.DefaultOptions()
+	do.Name, do.Logger, do.Metrics = c.Table.Name, o.Logger, dynamo.NewMetrics(o.Registry)
+	var t table.Table
+	if t, err = dynamo.New(cfg, do); err != nil {
+		return nil, err
+	}
+	o.Table = t
+	return func() {}, nil
+}
+
+// aws is the SDK's configuration for this region.
+func (c *config) aws(ctx context.Context, endpoint string) (aws.Config, error) {
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(c.Region))
+	if err != nil {
+		return cfg, fmt.Errorf("aws: %w", err)
+	}
+	if endpoint != "" {
+		cfg.BaseEndpoint = aws.String(endpoint)
+	}
+	return cfg, nil
+}
+
+func (c *config) openChannels(ctx context.Context, log *slog.Logger) ([]notice.Channel, error) {
+	var all []notice.Channel
+	for i := range c.Channels {
+		ch, err := c.openChannel(ctx, &c.Channels[i], log)
+		if err != nil {
+			return nil, fmt.Errorf("channels[%d]: %w", i, err)
+		}
+		all = append(all, ch)
+	}
+	return all, nil
+}
+
+func (c *config) openChannel(ctx context.Context, ch *channel, log *slog.Logger) (notice.Channel, error) {
+	name := incident.Channel(ch.Name)
+	switch ch.Type {
+	case "sns":
+		cfg, err := c.aws(ctx, ch.Endpoint)
+		if err != nil {
+			return nil, err
+		}
+		o := sns.DefaultOptions()
+		o.Name, o.TopicARN = name, ch.TopicARN
+		return sns.New(o, cfg)
+	case "webhook":
+		o := notice.DefaultWebhookOptions()
+		o.Name, o.URL, o.AllowPrivate = name, string(ch.URL), ch.AllowPrivate
+		for _, s := range ch.Secrets {
+			o.Secrets = append(o.Secrets, string(s))
+		}
+		return notice.NewWebhook(o)
+	default:
+		return notice.NewLog(name, log), nil
+	}
+}
