@@ -31,6 +31,8 @@ type session struct {
 	report beat.Report
 
 	born atomic.Bool // a birth was handed to the core
+
+	leaving bool // sweep has disconnected it; guarded by Gate.mu
 }
 
 func (s *session) named() bool { return s.death.Epoch != 0 }
@@ -243,17 +245,23 @@ func (g *Gate) sweep(ctx context.Context) {
 	}
 }
 
+// overdue names each session once.
 func (g *Gate) overdue(now time.Time) map[presence.Conn]string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	out := make(map[presence.Conn]string)
 	for conn, s := range g.sessions {
 		switch {
+		case s.leaving:
+			continue
 		case !g.keys.Live(s.key):
 			out[conn] = "revoked"
 		case !s.born.Load() && now.Sub(s.since) >= g.o.BirthWithin:
 			out[conn] = "unborn"
+		default:
+			continue
 		}
+		s.leaving = true
 	}
 	return out
 }

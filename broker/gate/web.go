@@ -26,7 +26,7 @@ func (g *Gate) mountOwn() {
 		ExemptLoopback: g.o.ExemptLoopback, BodyTimeout: g.o.BodyTimeout, Metrics: g.m.Guard,
 	}
 	beats.Mount(g.mux)
-	g.mux.Handle("GET /v1/status", guard.Status(g.status))
+	g.mux.Handle("/v1/status", guard.Status(g.status))
 	if g.o.Gatherer != nil {
 		g.mux.Handle("GET /metrics", promhttp.HandlerFor(g.o.Gatherer, promhttp.HandlerOpts{}))
 	}
