@@ -246,40 +246,39 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request, a Access) err
 	return nil
 }
 
-// The bounds of a request to make a key, in bytes.
-const (
-	maxKeyBody = 4 << 10
-	maxKeyName = 100
-)
+// maxKeyBody bounds a request to make a key, in bytes.
+const maxKeyBody = 4 << 10
 
+// decodeKey checks the form; what may be combined is for Keys to say.
 func decodeKey(w http.ResponseWriter, r *http.Request) (Key, error) {
 	var in struct {
 		Name  string       `json:"name"`
 		Roles []Role       `json:"roles"`
 		Store beat.StoreID `json:"store"`
+		Relay beat.RelayID `json:"relay"`
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxKeyBody))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {
-		return Key{}, problem(http.StatusBadRequest, "the body is JSON with name, roles and store: "+err.Error())
+		return Key{}, problem(http.StatusBadRequest, "the body is JSON with name, roles, store and relay: "+err.Error())
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Key{}, problem(http.StatusBadRequest, "the body is one JSON object")
 	}
 	if len(in.Roles) == 0 {
-		return Key{}, problem(http.StatusUnprocessableEntity, "name at least one role: beat, read or admin")
-	}
-	for _, role := range in.Roles {
-		if role != RoleBeat && role != RoleRead && role != RoleAdmin {
-			return Key{}, problem(http.StatusUnprocessableEntity, fmt.Sprintf("role %q is not one of beat, read, admin", beat.CutText(string(role), maxKeyName)))
-		}
+		return Key{}, problem(http.StatusUnprocessableEntity, "name at least one role: beat, read, admin or relay")
 	}
 	if in.Store != "" {
 		if _, err := beat.ParseStoreID(string(in.Store)); err != nil {
 			return Key{}, problem(http.StatusUnprocessableEntity, err.Error())
 		}
 	}
-	return Key{Name: beat.CutText(in.Name, maxKeyName), Roles: in.Roles, Store: in.Store}, nil
+	if in.Relay != "" {
+		if _, err := beat.ParseRelayID(string(in.Relay)); err != nil {
+			return Key{}, problem(http.StatusUnprocessableEntity, err.Error())
+		}
+	}
+	return Key{Name: in.Name, Roles: in.Roles, Store: in.Store, Relay: in.Relay}, nil
 }
 
 func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request, a Access) error {

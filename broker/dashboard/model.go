@@ -239,6 +239,8 @@ const (
 	RoleBeat  Role = "beat"
 	RoleRead  Role = "read"
 	RoleAdmin Role = "admin"
+	// RoleRelay is the password of relays; it opens no API.
+	RoleRelay Role = "relay"
 )
 
 // Key is an API key, without its secret.
@@ -247,7 +249,9 @@ type Key struct {
 	Name  string `json:"name,omitempty"`
 	Roles []Role `json:"roles"`
 	// Store binds the key to one store; "" is the fleet.
-	Store   beat.StoreID `json:"store,omitempty"`
+	Store beat.StoreID `json:"store,omitempty"`
+	// Relay binds a relay's password to one relay of Store; "" is each of them.
+	Relay   beat.RelayID `json:"relay,omitempty"`
 	Created time.Time    `json:"created,omitzero"`
 	// Static says that the key is from the configuration: it cannot be revoked here.
 	Static bool `json:"static,omitempty"`

@@ -4,6 +4,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,12 +18,26 @@ import (
 // Files are the built assets by name.
 type Files map[string][]byte
 
-// Install makes node_modules of dir as package-lock.json pins it.
+// stamp remembers in node_modules which lock it was installed from.
+const stamp = "node_modules/.hb-installed"
+
+// Install makes node_modules of dir as package-lock.json pins it, if it is not
+// there yet.
 func Install(ctx context.Context, dir string) error {
+	lock, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
+	if err != nil {
+		return fmt.Errorf("read the lock: %w", err)
+	}
+	if had, err := os.ReadFile(filepath.Join(dir, stamp)); err == nil && bytes.Equal(had, lock) {
+		return nil
+	}
 	cmd := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("npm ci in %s (Node.js and npm are needed to build the page): %w\n%s", dir, err, out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, stamp), lock, 0o644); err != nil {
+		return fmt.Errorf("note what was installed: %w", err)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ export function Incidents({ incidents, total }: { incidents: Incident[]; total: 
   return (
     <section class="card" aria-labelledby="incidents">
       <h2 id="incidents">Open incidents <span class="count">{total}</span></h2>
-      <ul class="list">
+      <ul class="list incidents">
         {incidents.map((i) => <Row key={i.id} i={i} />)}
       </ul>
       {total > incidents.length && <p class="muted">The newest {incidents.length} of {total}.</p>}
@@ -45,8 +45,6 @@ function Row({ i }: { i: Incident }) {
 function telling(i: Incident): string {
   const told = i.told ?? [];
   const teller = i.teller || i.home || "Its home region";
-  if (told.length > 0) {
-    return `Told by ${teller} on ${told.join(", ")}.` + (i.waits ? ` The rest waits: ${i.waits}.` : "");
-  }
-  return `${teller} tells it.` + (i.waits ? ` It waits: ${i.waits}.` : "");
+  const waits = i.waits ? ` Not told yet: ${i.waits}.` : "";
+  return (told.length > 0 ? `Told by ${teller} on ${told.join(", ")}.` : `${teller} tells it.`) + waits;
 }

@@ -1,5 +1,6 @@
 // Both regions' health: the own one first-hand, the other as known from here.
 
+import type { ComponentChildren } from "preact";
 import { State } from "./marks";
 import { times } from "./state";
 import type { Health, Region } from "./types";
@@ -24,30 +25,32 @@ function Tile({ r }: { r: Region }) {
       <p class="big"><State state={r.state} /> <span class="muted"><Ago t={r.since} after="" /></span></p>
       {r.detail && <p class="muted">{r.detail}</p>}
       <dl>
-        <Fact name="Relays" ok>{r.sessions === undefined ? "not known" : `${r.sessions} connected`}</Fact>
-        <HealthFact name="Table" h={r.table} good="ok" bad="failing" />
-        {!r.self && <HealthFact name="Link" h={r.link} good="ok" bad="cut" age={heard} />}
-        {r.channels?.map((c) => <HealthFact key={c.name} name={`Channel ${c.name}`} h={c} good="ok" bad="failing" />)}
+        <Fact name="Relays">{r.sessions === undefined ? "not known" : `${r.sessions} connected`}</Fact>
+        <Fact name="Table"><Works h={r.table} good="ok" bad="failing" /></Fact>
+        {!r.self && <Fact name="Link"><Works h={r.link} good="ok" bad="cut" />{heard && <span class="muted">last answer <Ago t={heard} /></span>}</Fact>}
+        {r.channels && r.channels.length > 0 && (
+          <Fact name="Channels">{r.channels.map((c) => <Works key={c.name} h={c} good={c.name} bad={`${c.name} failing`} />)}</Fact>
+        )}
       </dl>
     </article>
   );
 }
 
-function HealthFact({ name, h, good, bad, age }: { name: string; h?: Health; good: string; bad: string; age?: string }) {
-  if (!h) return <Fact name={name} ok>not known</Fact>;
+function Works({ h, good, bad }: { h?: Health; good: string; bad: string }) {
+  if (!h) return <span class="muted">not known</span>;
+  if (h.ok) return <State state="up" word={good} />;
   return (
-    <Fact name={name} ok={h.ok}>
-      <State state={h.ok ? "up" : "down"} word={h.ok ? good : bad} />
-      {!h.ok && h.since && <span class="muted"> for <Ago t={h.since} after="" /></span>}
-      {age && <span class="muted"> answered <Ago t={age} /></span>}
+    <>
+      <State state="down" word={bad} />
+      {h.since && <span class="muted">for <Ago t={h.since} after="" /></span>}
       {h.detail && <span class="muted detail">{h.detail}</span>}
-    </Fact>
+    </>
   );
 }
 
-function Fact({ name, ok, children }: { name: string; ok: boolean; children: preact.ComponentChildren }) {
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
   return (
-    <div class={ok ? "fact" : "fact bad"}>
+    <div class="fact">
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>

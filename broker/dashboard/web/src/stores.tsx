@@ -118,7 +118,7 @@ function Tile({ h, report, beat }: { h: Host; report?: string; beat?: string }) 
       </p>
       {h.message && <p class="says">“{h.message}”</p>}
       {h.flapping && <p class="warn">flapping</p>}
-      <p class="muted small">
+      <p class="muted meta">
         {h.since && <span>for <Ago t={h.since} after="" /></span>}
         {beat && !alive(h) && <span>last beat <Ago t={beat} /></span>}
         {h.via && <span>via {h.via}</span>}
