@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,24 +87,16 @@ func (r *records) marks(ctx context.Context, items []incident.ToldItem, now time
 	if err != nil {
 		return nil, err
 	}
-	type key struct {
-		id     incident.ID
-		change incident.Change
-	}
-	sent := make(map[key]bool)
-	for i := range notices {
-		for _, m := range notices[i].Marks {
-			if m != incident.Sent {
-				continue
-			}
-			for _, item := range notices[i].Items {
-				sent[key{item.Incident, item.Change}] = true
-			}
-		}
-	}
 	out := make([]bool, len(items))
-	for i, item := range items {
-		out[i] = sent[key{item.Incident, item.Change}]
+	for i := range notices {
+		n := &notices[i]
+		sent := false
+		for _, m := range n.Marks {
+			sent = sent || m == incident.Sent
+		}
+		for k := range items {
+			out[k] = out[k] || sent && slices.ContainsFunc(n.Items, func(it incident.Item) bool { return items[k].ToldBy(n, &it) })
+		}
 	}
 	return out, nil
 }

@@ -83,7 +83,7 @@ func (b *Book) send(steps []*step) {
 		s.phase, s.notice = leaving, o
 		s.inc.Waits = "is being sent"
 		o.notice.Items = append(o.notice.Items, b.item(s))
-		o.notice.OneSided = o.notice.OneSided || s.inc.OneSided
+		o.notice.OneSided = o.notice.OneSided || s.inc.OneSided && s.change == Opened
 		for _, r := range s.inc.SeenFrom {
 			if !slices.Contains(o.notice.SeenFrom, r) {
 				o.notice.SeenFrom = append(o.notice.SeenFrom, r)

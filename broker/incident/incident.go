@@ -56,7 +56,7 @@ type step struct {
 func (s *step) final() bool { return s.phase == told || s.phase == cancelled }
 
 func (s *step) item() ToldItem {
-	return ToldItem{Incident: s.inc.ID, K: s.k, Kind: s.inc.Kind, Change: s.change, Store: s.inc.Store, Host: s.inc.Host}
+	return ToldItem{Incident: s.inc.ID, K: s.k, Kind: s.inc.Kind, Change: s.change, Store: s.inc.Store, Host: s.inc.Host, Since: s.inc.Since}
 }
 
 // apply takes a verdict, ours or the other region's, and says whether it

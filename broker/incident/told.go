@@ -1,6 +1,10 @@
 package incident
 
-import "github.com/hb-mesh/hb-mesh/relay/beat"
+import (
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
 
 // ToldQuestion asks the other region what became of transitions that it was to
 // tell (I3).
@@ -20,6 +24,20 @@ type ToldItem struct {
 	Change   Change       `json:"change"`
 	Store    beat.StoreID `json:"store"`
 	Host     beat.HostID  `json:"host,omitempty"`
+	// Since is the last proof of life before the fault.
+	Since time.Time `json:"since"`
+}
+
+// ToldBy says whether a transition that a notice lists is this one: by its id,
+// or, where each region computed an id by itself, by its subject and time.
+func (t *ToldItem) ToldBy(n *Notice, i *Item) bool {
+	if i.Change != t.Change {
+		return false
+	}
+	if i.Incident == t.Incident {
+		return true
+	}
+	return i.Store == t.Store && i.Host == t.Host && classOf(i.Kind) == classOf(t.Kind) && n.At.After(t.Since)
 }
 
 // ToldAnswer answers a ToldQuestion, in its order.

@@ -168,7 +168,8 @@ func (p *Presence) touch(s *store) {
 }
 
 func (p *Presence) judgeChanged() {
-	for _, s := range p.changed {
+	for i := 0; i < len(p.changed); i++ { // judging may touch once more
+		s := p.changed[i]
 		s.touched = false
 		p.judge(s)
 		s.dueAt = p.nextDue(s)

@@ -1,0 +1,353 @@
+package incident_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// mesh is two regions and their relays in virtual time: the real presence and
+// incident packages, with twins of sockets, link, table and channels around
+// them.
+type mesh struct {
+	now     beat.Now
+	regions []*node
+	relays  map[beat.StoreID]*relay
+	linkCut bool
+	notices map[string]incident.Notice // the table's, of both regions
+	stores  map[string]presence.StoreItem
+	told    []string // what the channel got, in order
+	saves   int
+	deaf    bool // the channel refuses
+	conn    presence.Conn
+	epoch   beat.Epoch
+	tableOK map[beat.Region]bool
+}
+
+type node struct {
+	m        *mesh
+	region   beat.Region
+	up       bool
+	term     int64
+	presence *presence.Presence
+	book     *incident.Book
+}
+
+type relay struct {
+	store    beat.StoreID
+	up       bool
+	boot     byte
+	hosts    []beat.HostReport
+	number   beat.Number
+	sessions map[beat.Region]*uplink
+	cut      map[beat.Region]bool
+	lastPing time.Duration
+}
+
+type uplink struct {
+	conn  presence.Conn
+	epoch beat.Epoch
+	seq   beat.Seq
+}
+
+var regionNames = []beat.Region{"us-east-1", "us-west-2"}
+
+func newMesh() *mesh {
+	m := &mesh{
+		now:     beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)},
+		relays:  map[beat.StoreID]*relay{},
+		notices: map[string]incident.Notice{}, stores: map[string]presence.StoreItem{}, tableOK: map[beat.Region]bool{},
+	}
+	for _, r := range regionNames {
+		m.tableOK[r] = true
+		n := &node{m: m, region: r}
+		m.regions = append(m.regions, n)
+		n.start()
+	}
+	return m
+}
+
+func (m *mesh) node(r beat.Region) *node {
+	for _, n := range m.regions {
+		if n.region == r {
+			return n
+		}
+	}
+	return nil
+}
+
+func (n *node) other() *node {
+	for _, o := range n.m.regions {
+		if o != n {
+			return o
+		}
+	}
+	return nil
+}
+
+func (n *node) start() {
+	n.up = true
+	n.term++
+	po := presence.DefaultOptions()
+	po.Region, po.Regions, po.Node, po.Term = n.region, regionNames, string(n.region), n.term
+	n.presence = presence.New(po, n.m.now)
+	io := incident.DefaultOptions()
+	io.Region, io.Regions, io.Node, io.Term, io.Channels = n.region, regionNames, string(n.region), n.term, []incident.Channel{"ops"}
+	n.book = incident.New(io)
+	var loaded presence.Loaded
+	for _, k := range sortedKeys(n.m.stores) {
+		loaded.Stores = append(loaded.Stores, n.m.stores[k])
+	}
+	var remembered incident.Loaded
+	for _, k := range sortedKeys(n.m.notices) {
+		remembered.Notices = append(remembered.Notices, n.m.notices[k])
+	}
+	n.tell(&remembered)
+	n.do(&loaded)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (n *node) do(e presence.Event) {
+	if !n.up {
+		return
+	}
+	for _, o := range n.presence.Step(n.m.now, e, nil) {
+		switch o := o.(type) {
+		case *presence.Decided:
+			n.tell(&incident.Decided{Verdict: o.Verdict})
+		case *presence.Ask:
+			n.ask(o)
+		case *presence.Tell:
+			if n.reaches() {
+				n.other().do(&presence.Heard{News: o.News})
+			}
+		case *presence.Save:
+			n.m.saves++
+			key := string(o.Item.Region) + "/" + string(o.Item.Store) + "/" + string(o.Item.Host)
+			n.m.stores[key] = o.Item
+		case *presence.Rebirth:
+			n.m.rebirth(o)
+		}
+	}
+}
+
+func (n *node) reaches() bool { return !n.m.linkCut && n.other().up }
+
+func (n *node) ask(o *presence.Ask) {
+	if !n.reaches() {
+		n.do(&presence.Unanswered{ID: o.ID})
+		return
+	}
+	var answer presence.Answer
+	other := n.other()
+	for _, out := range other.presence.Step(n.m.now, &presence.Asked{Question: o.Question}, nil) {
+		switch out := out.(type) {
+		case *presence.Reply:
+			answer = out.Answer
+		case *presence.Decided:
+			other.tell(&incident.Decided{Verdict: out.Verdict})
+		}
+	}
+	n.do(&presence.Answered{ID: o.ID, Answer: answer})
+}
+
+func (n *node) tell(e incident.Event) {
+	if !n.up {
+		return
+	}
+	for _, o := range n.book.Step(n.m.now, e, nil) {
+		switch o := o.(type) {
+		case *incident.Write:
+			n.write(o)
+		case *incident.Publish:
+			n.publish(o)
+		case *incident.Ask:
+			n.askTold(o)
+		case *incident.ReadMarks:
+			n.tell(&incident.MarksRead{ID: o.ID, Sent: n.m.marks(o.Items)})
+		case *incident.Forward:
+			if n.reaches() {
+				n.other().tell(&incident.Forwarded{From: n.region, Verdicts: o.Verdicts})
+				n.other().do(&presence.Forwarded{Verdicts: o.Verdicts})
+			}
+		}
+	}
+}
+
+func (n *node) write(o *incident.Write) {
+	if !n.m.tableOK[n.region] {
+		n.tell(&incident.Wrote{Op: o.Op, Result: incident.Failed})
+		return
+	}
+	n.m.notices[o.Notice.ID] = o.Notice
+	n.tell(&incident.Wrote{Op: o.Op, Result: incident.Done})
+}
+
+func (n *node) publish(o *incident.Publish) {
+	if n.m.deaf {
+		n.tell(&incident.Published{Op: o.Op, Result: incident.Failed})
+		return
+	}
+	for _, i := range o.Notice.Items {
+		subject := string(i.Store)
+		if i.Host != "" {
+			subject += "/" + string(i.Host)
+		}
+		line := fmt.Sprintf("%s %s %s", i.Kind, i.Change, subject)
+		if o.Notice.OneSided {
+			line += " one-sided"
+		}
+		n.m.told = append(n.m.told, line)
+	}
+	n.tell(&incident.Published{Op: o.Op, Result: incident.Done})
+}
+
+func (n *node) askTold(o *incident.Ask) {
+	if !n.reaches() {
+		n.tell(&incident.Unanswered{ID: o.ID})
+		return
+	}
+	var answer incident.ToldAnswer
+	for _, out := range n.other().book.Step(n.m.now, &incident.Asked{Question: o.Question}, nil) {
+		if r, ok := out.(*incident.Reply); ok {
+			answer = r.Answer
+		}
+	}
+	n.tell(&incident.Answered{ID: o.ID, Answer: answer})
+}
+
+func (m *mesh) marks(items []incident.ToldItem) []bool {
+	out := make([]bool, len(items))
+	for i, it := range items {
+		for _, n := range m.notices {
+			for _, x := range n.Items {
+				out[i] = out[i] || n.Marks["ops"] == incident.Sent && it.ToldBy(&n, &x)
+			}
+		}
+	}
+	return out
+}
+
+const reportEvery = 15 * time.Second
+
+// connect opens the relay's session in a region.
+func (m *mesh) connect(r *relay, region beat.Region) {
+	n := m.node(region)
+	if !r.up || r.cut[region] || !n.up {
+		return
+	}
+	m.conn++
+	m.epoch++
+	r.sessions[region] = &uplink{conn: m.conn, epoch: m.epoch}
+	m.report(r, region, beat.Birth)
+}
+
+func (m *mesh) report(r *relay, region beat.Region, kind beat.Kind) {
+	u := r.sessions[region]
+	if u == nil || r.cut[region] || !m.node(region).up {
+		return
+	}
+	u.seq++
+	p := &beat.Picture{Hosts: slices.Clone(r.hosts)}
+	m.node(region).do(&presence.Report{Conn: u.conn, Report: &beat.Report{
+		V: beat.Wire, Kind: kind, Store: r.store, Relay: "r1", Incarnation: beat.Incarnation{1}, Boot: beat.Boot{r.boot},
+		Epoch: u.epoch, Seq: u.seq, MonoMs: uint64(m.now.Mono.Milliseconds()), ReportEveryMs: uint32(reportEvery.Milliseconds()),
+		KeepaliveMs: 20000, Hash: p.Hash(), Picture: p,
+	}})
+}
+
+func (m *mesh) rebirth(o *presence.Rebirth) {
+	r := m.relays[o.ID.Store]
+	for region, u := range r.sessions {
+		if u != nil && u.conn == o.Conn {
+			m.epoch = max(m.epoch, o.Exceed)
+			m.connect(r, region)
+		}
+	}
+}
+
+// end closes the relay's session: clean says that the broker hears of it.
+func (m *mesh) end(r *relay, region beat.Region) {
+	u := r.sessions[region]
+	r.sessions[region] = nil
+	if u != nil {
+		m.node(region).do(&presence.Ended{Conn: u.conn, ID: beat.Identity{Store: r.store, Relay: "r1"}, Death: beat.Death{
+			V: beat.Wire, Incarnation: beat.Incarnation{1}, Boot: beat.Boot{r.boot}, Epoch: u.epoch,
+		}})
+	}
+}
+
+// run lets time pass until at: relays report, nodes do what is due.
+func (m *mesh) run(at time.Duration) {
+	for m.now.Mono < at {
+		next := at
+		for _, n := range m.regions {
+			if t, ok := n.presence.Next(); ok && n.up {
+				next = min(next, t)
+			}
+			if t, ok := n.book.Next(); ok && n.up {
+				next = min(next, t)
+			}
+		}
+		for _, r := range m.relays {
+			next = min(next, r.lastPing+reportEvery)
+		}
+		m.now = m.now.Add(max(next, m.now.Mono+time.Millisecond) - m.now.Mono)
+		for _, store := range sortedRelays(m.relays) {
+			r := m.relays[store]
+			if m.now.Mono >= r.lastPing+reportEvery {
+				r.lastPing = m.now.Mono
+				for _, region := range regionNames {
+					switch {
+					case r.sessions[region] != nil:
+						m.report(r, region, beat.Steady)
+					default:
+						m.connect(r, region)
+					}
+				}
+			}
+		}
+		for _, n := range m.regions {
+			n.do(nil)
+			n.tell(nil)
+		}
+	}
+}
+
+func sortedRelays(m map[beat.StoreID]*relay) []beat.StoreID {
+	var out []beat.StoreID
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// set changes a host's state at its relay, which reports at once.
+func (m *mesh) set(store beat.StoreID, host beat.HostID, state beat.HostState) {
+	r := m.relays[store]
+	i := slices.IndexFunc(r.hosts, func(h beat.HostReport) bool { return h.Host == host })
+	if i < 0 {
+		r.hosts = append(r.hosts, beat.HostReport{Host: host})
+		slices.SortFunc(r.hosts, func(a, b beat.HostReport) int { return strings.Compare(string(a.Host), string(b.Host)) })
+		i = slices.IndexFunc(r.hosts, func(h beat.HostReport) bool { return h.Host == host })
+	}
+	r.number++
+	r.hosts[i].State, r.hosts[i].Number, r.hosts[i].IntervalMs = state, r.number, 5000
+	for _, region := range regionNames {
+		m.report(r, region, beat.Steady)
+	}
+}
