@@ -49,17 +49,21 @@ func event(n incident.Notice, m Message, o RenderOptions) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false) // it is no page, and escapes cost room
-	err = enc.Encode(Event{
+	return encode(Event{
 		SpecVersion: "1.0", Type: EventType, Source: o.Source, ID: n.ID, Time: n.At.UTC(), DataContentType: "application/json",
 		Data: Data{
 			Title: m.Title, Text: m.Text, Severity: m.Severity, ChannelKey: channelKey(n.Items, o.Channel),
 			SeenFrom: n.SeenFrom, Items: items, More: len(n.Items) - len(items), Link: link(n, o),
 		},
 	})
-	if err != nil {
+}
+
+// encode is JSON without the escapes that only a page needs: they cost room.
+func encode(v any) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode event: %w", err)
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
@@ -72,9 +76,9 @@ func fit(items []incident.Item) ([]incident.Item, error) {
 	for _, it := range items {
 		it.Since = it.Since.UTC()
 		it.Message = beat.CutText(it.Message, maxItemText)
-		raw, err := json.Marshal(it)
+		raw, err := encode(it)
 		if err != nil {
-			return nil, fmt.Errorf("encode item: %w", err)
+			return nil, err
 		}
 		size += quoted(raw) + len(",")
 		if size > MaxEvent {

@@ -50,6 +50,9 @@ func worstFirst(in []bunch) []bunch {
 	return out
 }
 
+// maxKind bounds the name of a kind that this version does not know.
+const maxKind = 40
+
 // phrase is what a title says of a kind, in hb-api's words where it had any.
 type phrase struct{ one, many string }
 
@@ -75,7 +78,7 @@ func (b bunch) words() string {
 	p, ok := table[b.kind]
 	switch {
 	case !ok: // a kind that a newer region knows: its own name will do
-		return plain(strings.ReplaceAll(string(b.kind), "-", " ")) + suffix
+		return cut(plain(strings.ReplaceAll(string(b.kind), "-", " ")), maxKind) + suffix
 	case len(b.items) == 1:
 		return p.one
 	default:

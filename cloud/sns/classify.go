@@ -27,7 +27,7 @@ func classify(err error) error {
 	switch {
 	case errors.As(err, &invalid), errors.As(err, &invalidValue):
 		return fmt.Errorf("%w: %w", notice.ErrPermanent, err)
-	case errors.As(err, &answer):
+	case errors.As(err, &answer) && answer.HTTPStatusCode() != 0: // 0 is none: it wraps what failed before
 		return answered(answer.HTTPStatusCode(), err)
 	case neverSent(err):
 		return err
