@@ -53,6 +53,9 @@ func (t *Table) do(ctx context.Context, c call, attempt func(context.Context) er
 		case v == invalid:
 			return t.fail(c, table.ErrInvalid, cause)
 		}
+		if progressed(cause) {
+			n = 1 // a batch that shrinks may take as many attempts as it needs
+		}
 		if !(maybe && c.once) && n < t.opts.Attempts && t.wait(ctx, n) {
 			t.opts.Metrics.retried(c.name)
 			continue
@@ -104,6 +107,11 @@ type unprocessedError struct {
 }
 
 func (e *unprocessedError) Error() string { return fmt.Sprintf("%d items left unprocessed", e.left) }
+
+func progressed(err error) bool {
+	var unprocessed *unprocessedError
+	return errors.As(err, &unprocessed) && unprocessed.progress
+}
 
 // judge says what an attempt's error means. Sent says whether the request may
 // have left this machine.
