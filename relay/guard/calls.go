@@ -50,6 +50,7 @@ func (d *Door) publish(c *conn, pk *packets.Packet) bool {
 	}
 	d.verdict[v].Inc()
 	if v == Close {
+		_ = c.flush() // what was accepted before was acknowledged
 		c.fail(End{Cause: Refused})
 		return false
 	}

@@ -167,6 +167,7 @@ func (c *conn) refused() {
 	var bad badFrame
 	if errors.As(c.failed, &bad) {
 		c.door.metrics.Frames.WithLabelValues(string(bad)).Inc()
+		_ = c.flush() // what was good before it was acknowledged
 		c.fail(End{Cause: Malformed, Detail: string(bad)})
 	}
 }

@@ -214,11 +214,11 @@ func TestTakeoverEndsTheOldBeforeTheNewIsEstablished(t *testing.T) {
 		}
 		wires[n].expectClosed()
 	}
-	lines := strings.Join(d.owner.lines(), "\n")
-	for n := 1; n < len(clients); n++ {
-		want := strings.Index(lines, "ended "+itoa(clients[n-1].ID)+" ")
-		if got := strings.Index(lines, "established "+itoa(clients[n].ID)+"\n"); n < len(clients)-1 && got < want {
-			t.Fatalf("client %d was established before its forerunner ended:\n%s", clients[n].ID, lines)
+	lines := d.owner.lines()
+	for n, c := range clients[1:] {
+		end := slices.Index(lines, "ended "+itoa(clients[n].ID)+" taken over")
+		if start := slices.Index(lines, "established "+itoa(c.ID)); start >= 0 && start < end {
+			t.Fatalf("client %d was established before its forerunner ended:\n%s", c.ID, strings.Join(lines, "\n"))
 		}
 	}
 	// The new one is who gets the mail, and it has no end.

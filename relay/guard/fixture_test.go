@@ -24,11 +24,11 @@ type owner struct {
 	subscribe func(*guard.Client, string) bool
 	onEnd     func(*guard.Client, guard.End)
 
-	mu    sync.Mutex // guards what follows
-	log   []string
-	ends  map[uint64][]guard.End
-	seen  []*guard.Client
-	mails []guard.Message
+	mu       sync.Mutex // guards what follows
+	log      []string
+	ends     map[uint64][]guard.End
+	admitted []*guard.Client
+	mails    []guard.Message
 }
 
 func (o *owner) note(format string, args ...any) {
@@ -49,15 +49,15 @@ func (o *owner) Connect(c *guard.Client) error {
 			return err
 		}
 	}
-	o.note("connect %d", c.ID)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.log = append(o.log, fmt.Sprintf("connect %d", c.ID))
+	o.admitted = append(o.admitted, c)
 	return nil
 }
 
 func (o *owner) Established(c *guard.Client) {
 	o.note("established %d", c.ID)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.seen = append(o.seen, c)
 }
 
 func (o *owner) Publish(c *guard.Client, m guard.Message) guard.Verdict {
@@ -96,7 +96,7 @@ func (o *owner) messages() []guard.Message {
 func (o *owner) clients() []*guard.Client {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return append([]*guard.Client(nil), o.seen...)
+	return append([]*guard.Client(nil), o.admitted...)
 }
 
 // endOf waits for the one end of a client.
@@ -132,7 +132,7 @@ type door struct {
 	stop  func()
 }
 
-func openDoor(t testing.TB, h guard.Handler, change func(*guard.Options)) *door {
+func openDoor(t testing.TB, h guard.Handler, change func(*guard.Options), m ...*guard.Metrics) *door {
 	t.Helper()
 	opt := guard.DefaultOptions()
 	opt.ExemptLoopback = true
@@ -140,7 +140,7 @@ func openDoor(t testing.TB, h guard.Handler, change func(*guard.Options)) *door 
 	if change != nil {
 		change(&opt)
 	}
-	d, err := guard.New(opt, h, nil, nil)
+	d, err := guard.New(opt, h, nil, append(m, nil)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func (h hello) bytes() []byte {
 	}
 	head := append(str("MQTT"), h.version, flags, byte(h.keepalive>>8), byte(h.keepalive))
 	if h.version == 5 {
-		head = append(append(head, byte(len(h.props))), h.props...)
+		head = append(binary.AppendUvarint(head, uint64(len(h.props))), h.props...)
 	}
 	return frame(0x10, append([][]byte{head}, payload...)...)
 }
