@@ -172,21 +172,21 @@ func (o *Options) Validate() error {
 
 func (o *Options) checkLAN() []error {
 	var errs []error
-	for _, a := range []struct{ name, addr string }{{"lan.mqtt", o.MQTTAddr}, {"lan.http", o.HTTPAddr}} {
+	for _, a := range []struct{ name, addr string }{{"mqtt.address", o.MQTTAddr}, {"http.address", o.HTTPAddr}} {
 		if _, _, err := net.SplitHostPort(a.addr); err != nil {
 			errs = append(errs, fmt.Errorf("%s: want address:port: %w", a.name, err))
 		}
 	}
 	if o.Keyed && len(o.Keys) == 0 {
-		errs = append(errs, errors.New("lan.keyed: a keyed door needs lan.keys"))
+		errs = append(errs, errors.New("keyed: a keyed door needs keys"))
 	}
 	for i, k := range o.Keys {
 		if k == "" {
-			errs = append(errs, fmt.Errorf("lan.keys[%d]: an empty key would open the door to all", i))
+			errs = append(errs, fmt.Errorf("keys[%d]: an empty key would open the door to all", i))
 		}
 	}
 	if o.NewHostsPerHour < 0 || o.ConnectionsPerAddress < 0 || o.BeatsPerSecond < 0 {
-		errs = append(errs, errors.New("lan.limits: a limit is 0 (none) or more"))
+		errs = append(errs, errors.New("limits: a limit is 0 (none) or more"))
 	}
 	return errs
 }

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/hb-mesh/hb-mesh/relay"
+	"github.com/hb-mesh/hb-mesh/relay/journal"
+)
+
+// serve runs the relay until ctx ends.
+func serve(ctx context.Context, c *config) error {
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set && c.MemoryMB > 0 {
+		debug.SetMemoryLimit(int64(c.MemoryMB) << 20)
+	}
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	level, err := c.Log.level()
+	if err != nil {
+		return err
+	}
+	ho := &slog.HandlerOptions{Level: level}
+	o.Logger = slog.New(slog.NewTextHandler(os.Stderr, ho))
+	if c.Log.Format == "json" {
+		o.Logger = slog.New(slog.NewJSONHandler(os.Stderr, ho))
+	}
+	o.Registry = prometheus.NewRegistry()
+	o.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r, err := relay.New(o)
+	if err != nil {
+		return err //nolint:wrapcheck // main names the program
+	}
+	if err := journal.WatchCrashes(c.Data); err != nil {
+		return err //nolint:wrapcheck // main names the program
+	}
+	return r.Run(ctx) //nolint:wrapcheck // main names the program
+}

@@ -1,0 +1,44 @@
+package relay
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// Metrics are what the relay itself counts; its parts have their own.
+type Metrics struct {
+	transitions, ignored         *prometheus.CounterVec
+	conflicts, undurable, stalls prometheus.Counter
+	hosts                        *prometheus.GaugeVec
+	info                         *prometheus.GaugeVec
+}
+
+// NewMetrics makes the metrics and registers them.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	name := func(n, help string) prometheus.CounterOpts {
+		return prometheus.CounterOpts{Namespace: "hbmesh", Subsystem: "relay", Name: n, Help: help}
+	}
+	m := &Metrics{
+		transitions: prometheus.NewCounterVec(name("transitions_total", "Transitions of hosts, by the state they entered."), []string{"state"}),
+		ignored:     prometheus.NewCounterVec(name("ignored_total", "Words about hosts that changed nothing, by reason."), []string{"reason"}),
+		conflicts:   prometheus.NewCounter(name("conflicts_total", "Times that two live connections were found beating as one host.")),
+		undurable:   prometheus.NewCounter(name("undurable_total", "Changes that were reported but could not be written to disk.")),
+		stalls:      prometheus.NewCounter(name("stalls_total", "Times that the process stood still for seconds.")),
+		hosts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "hbmesh", Subsystem: "relay", Name: "hosts", Help: "Hosts, by state.",
+		}, []string{"state"}),
+		info: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "hbmesh", Subsystem: "relay", Name: "info", Help: "1, with who the relay is and its version.",
+		}, []string{"store", "relay", "version"}),
+	}
+	reg.MustRegister(m.transitions, m.ignored, m.conflicts, m.undurable, m.stalls, m.hosts, m.info)
+	return m
+}
+
+// count sets the gauge of hosts.
+func (m *Metrics) count(states map[beat.HostState]int) {
+	for s := beat.Unknown; s < beat.Covered; s++ {
+		m.hosts.WithLabelValues(s.String()).Set(float64(states[s]))
+	}
+}
