@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/ring"
 )
 
 // version is the software's; the linker sets it.
@@ -25,6 +27,7 @@ const endWithin = 2800 * time.Millisecond
 
 type grammar struct {
 	Demo demoCmd `cmd:"" help:"Run the demo: two regions, one store's relay, eight registers, and switches to break them."`
+	AWS  awsCmd  `cmd:"" name:"aws" help:"Run DynamoDB and SNS of two regions on this machine, joined, until Ctrl-C."`
 }
 
 type demoCmd struct {
@@ -45,6 +48,25 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return d.Run(ctx)
+}
+
+type awsCmd struct {
+	Port    []int  `help:"Where the regions listen on 127.0.0.1 (default: 4566 and 4567)." placeholder:"PORT"`
+	Program string `help:"The ministack to run (default: that of .venv, else of PATH)." placeholder:"PATH"`
+	Verbose bool   `short:"v" help:"Write the ring's log to stderr."`
+}
+
+// Run runs the emulators.
+func (c *awsCmd) Run(ctx context.Context) error {
+	o := ring.DefaultOptions()
+	o.Program = c.Program
+	if len(c.Port) > 0 {
+		o.Ports = c.Port
+	}
+	if c.Verbose {
+		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return ring.Run(ctx, os.Stdout, o)
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -39,7 +39,7 @@ func (d *Demo) build() {
 	}
 	d.relay = d.process("relay", d.wan, d.newRelay)
 	for i := range registers {
-		host := beat.HostID(fmt.Sprintf("pos%d", i+1))
+		host := tillName(i)
 		overHTTP := i >= mqttRegisters
 		address := d.ports.address(portRelayMQTT)
 		if overHTTP {
@@ -61,6 +61,8 @@ func (d *Demo) build() {
 		d.board.add(p.name, "the region's broker is dead, as by kill -9", p)
 	}
 }
+
+func tillName(i int) beat.HostID { return beat.HostID(fmt.Sprintf("pos%d", i+1)) }
 
 func (d *Demo) process(name string, dial wire.Dialer, boot func(*life) (program, error)) *process {
 	return &process{name: name, dial: dial, boot: boot, broke: d.broke}

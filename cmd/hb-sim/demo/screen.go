@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -17,21 +16,25 @@ import (
 // screenName is the channel of notices that is the terminal.
 const screenName incident.Channel = "terminal"
 
-// maxSeen bounds how many notices the screen knows again.
-const maxSeen = 4096
+const (
+	// maxSeen bounds how many lines the screen knows again.
+	maxSeen = 4096
+	// sameFor is how long the same line is the other region's echo, or a retry.
+	sameFor = time.Hour
+)
 
 // screen is what a visitor reads: the banner, then one line per notice, and per
 // new host.
 type screen struct {
-	// mu guards w and seen.
+	// mu guards the fields below.
 	mu   sync.Mutex
 	w    io.Writer
-	seen map[string]bool
+	seen map[string]time.Time // what was printed, and when
 }
 
 var _ notice.Channel = (*screen)(nil)
 
-func newScreen(w io.Writer) *screen { return &screen{w: w, seen: map[string]bool{}} }
+func newScreen(w io.Writer) *screen { return &screen{w: w, seen: map[string]time.Time{}} }
 
 // Name is the channel's.
 func (s *screen) Name() incident.Channel { return screenName }
@@ -40,20 +43,33 @@ func (s *screen) Name() incident.Channel { return screenName }
 func (s *screen) Publish(_ context.Context, m notice.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.seen[m.ID] {
+	if s.again(m.ID) {
 		return nil
+	}
+	return s.print(string(m.Severity), m.SMS)
+}
+
+// again says whether what key names was printed within sameFor.
+func (s *screen) again(key string) bool {
+	now := time.Now()
+	at, ok := s.seen[key]
+	if ok && now.Sub(at) < sameFor {
+		return true
 	}
 	if len(s.seen) >= maxSeen {
 		clear(s.seen)
 	}
-	s.seen[m.ID] = true
-	return s.print(string(m.Severity), m.SMS)
+	s.seen[key] = now
+	return false
 }
 
-// note prints a line that is no notice.
+// note prints a line that is no notice; both regions may say it.
 func (s *screen) note(word, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.again(word + text) {
+		return
+	}
 	_ = s.print(word, text) // a terminal that is gone is no reason to stop
 }
 
@@ -90,52 +106,4 @@ func (s *screen) banner(d *Demo) {
 		{hbctl + "wan/" + string(east), "one path is cut: nobody is woken"},
 	})
 	fmt.Fprint(s.w, "\nNotices appear here, on the dashboard, and with --webhook URL. Ctrl-C ends the demo.\n\n")
-}
-
-// logger makes the log of one life: all of it with -v, and else nothing but
-// the adoption of hosts. A killed process logs no more.
-func (d *Demo) logger(part string, quiet context.Context) *slog.Logger {
-	h := &partHandler{part: part, quiet: quiet, screen: d.screen}
-	if d.o.Verbose {
-		h.all = slog.NewTextHandler(d.o.Log, &slog.HandlerOptions{Level: slog.LevelDebug}).WithAttrs([]slog.Attr{slog.String("part", part)})
-	}
-	return slog.New(h)
-}
-
-// partHandler is the log of one life of a part.
-type partHandler struct {
-	part   string
-	quiet  context.Context
-	screen *screen
-	all    slog.Handler // nil without -v
-}
-
-func (h *partHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return h.quiet.Err() == nil && (h.all == nil || h.all.Enabled(ctx, level))
-}
-
-func (h *partHandler) Handle(ctx context.Context, r slog.Record) error {
-	if h.quiet.Err() != nil {
-		return nil
-	}
-	if h.all != nil {
-		return h.all.Handle(ctx, r)
-	}
-	return nil
-}
-
-func (h *partHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	with := *h
-	if h.all != nil {
-		with.all = h.all.WithAttrs(attrs)
-	}
-	return &with
-}
-
-func (h *partHandler) WithGroup(name string) slog.Handler {
-	with := *h
-	if h.all != nil {
-		with.all = h.all.WithGroup(name)
-	}
-	return &with
 }
