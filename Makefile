@@ -1,0 +1,92 @@
+# hb-mesh: `make run` shows it, `make test` proves it, `make help` lists the rest.
+
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+
+# What the project installs for itself, in ignored folders.
+VENV  := .venv
+CACHE := $(CURDIR)/.cache
+LINT  := $(CACHE)/bin/golangci-lint
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GOTEST  := go test -count=1
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build all commands into bin/
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/hb-relay ./cmd/hb-broker ./cmd/hbctl ./cmd/hb-sim
+
+.PHONY: run
+run: build ## run the whole mesh on this machine (ARGS="--webhook URL")
+	@exec bin/hb-sim demo $(ARGS)
+
+.PHONY: aws
+aws: build $(VENV)/.done ## run DynamoDB and SNS of two regions here, in the foreground
+	@exec bin/hb-sim aws $(ARGS)
+
+.PHONY: check
+check: fmt ## the fast part of test: format, vet, unit tests (no emulator, no browser)
+	go vet ./...
+	$(GOTEST) -short ./relay/... ./broker/... ./cloud/local/... ./cmd/internal/... ./cmd/hbctl/...
+
+.PHONY: test
+test: tools fmt build cross lint ## everything: format, lint, unit, race, emulators, browser, processes
+	go vet ./...
+	$(GOTEST) -timeout 25m ./...
+	$(GOTEST) -timeout 15m -race ./relay/... ./broker/... ./cloud/local/...
+
+.PHONY: fmt
+fmt:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt these:"; echo "$$out"; exit 1; }
+
+# The relay runs on small ARM boxes: it must build for them.
+.PHONY: cross
+cross:
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o $(CACHE)/hb-relay-arm64 ./cmd/hb-relay
+
+.PHONY: lint
+lint: $(LINT) ## golangci-lint, pinned in .ci/lint/go.mod
+	$(LINT) run ./...
+
+$(LINT): .ci/lint/go.mod .ci/lint/go.sum
+	@echo "building the linter (minutes, once)"
+	cd .ci/lint && go build -o $(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: bench
+bench: tools build ## measure against bare mochi and mosquitto; prints the table
+	bin/hb-sim bench
+
+.PHONY: fuzz
+fuzz: ## fuzz each decoder for FUZZTIME (default 30s)
+	.ci/fuzz $(FUZZTIME)
+
+.PHONY: cover
+cover: tools ## coverage of all packages, by function
+	@mkdir -p $(CACHE)
+	$(GOTEST) -timeout 25m -coverpkg=./relay/...,./broker/...,./cloud/... -coverprofile=$(CACHE)/cover.out ./...
+	go tool cover -func=$(CACHE)/cover.out | tail -n 1
+
+.PHONY: assets
+assets: ## rebuild the dashboard's committed assets
+	go generate ./broker/dashboard
+
+# What tests need beyond Go: Debian's clients and browser, and the emulator.
+.PHONY: tools
+tools: $(VENV)/.done
+	.ci/install
+
+$(VENV)/.done: deploy/aws-local/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: clean
+clean: ## remove what was built and installed here
+	rm -rf bin $(CACHE) $(VENV)
