@@ -180,7 +180,10 @@ func (b Boot) IsZero() bool { return b == Boot{} }
 // ParseIncarnation reads 32 hexadecimal digits.
 func ParseIncarnation(s string) (Incarnation, error) {
 	var inc Incarnation
-	if n, err := hex.Decode(inc[:], []byte(s)); err != nil || n != len(inc) || len(s) != 2*len(inc) {
+	if len(s) != 2*len(inc) { // hex.Decode trusts that its target is long enough
+		return Incarnation{}, fmt.Errorf("incarnation %q: want 32 hexadecimal digits", clip(s))
+	}
+	if _, err := hex.Decode(inc[:], []byte(s)); err != nil {
 		return Incarnation{}, fmt.Errorf("incarnation %q: want 32 hexadecimal digits", clip(s))
 	}
 	return inc, nil

@@ -1,0 +1,124 @@
+package peer_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/peer"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+func TestBadBodiesAreRefused(t *testing.T) {
+	ask := func(raw []byte) error { _, err := peer.DecodeQuestion(raw); return err }
+	answer := func(raw []byte) error { _, err := peer.DecodeAnswer(raw); return err }
+	told := func(raw []byte) error { _, err := peer.DecodeToldQuestion(raw); return err }
+	words := func(raw []byte) error { _, err := peer.DecodeToldAnswer(raw); return err }
+	news := func(raw []byte) error { _, err := peer.DecodeNews(raw); return err }
+	verdicts := func(raw []byte) error { _, err := peer.DecodeVerdicts(raw); return err }
+	for _, tt := range []struct {
+		says   string
+		decode func([]byte) error
+		raw    string
+	}{
+		{"no JSON", ask, `{`},
+		{"no region", ask, `{"from":"","node":"a","term":1}`},
+		{"a bad store", ask, `{"from":"a","stores":[{"store":"A B","view":"lost"}]}`},
+		{"a bad incarnation", ask, `{"from":"a","stores":[{"store":"a","view":"lost","incarnation":"12"}]}`},
+		{"a store's question about no host", ask, `{"from":"a","hosts":[{"store":"a","host":"","view":"lost"}]}`},
+		{"a node with a line break", answer, `{"node":"a\nb","term":1}`},
+		{"a view that is too long", answer, `{"node":"a","stores":[{"store":"a","view":"` + strings.Repeat("x", 300) + `"}]}`},
+		{"a question who tells, about nothing", told, `{"from":"a","items":[{"incident":"x"}]}`},
+		{"a word that is too long", words, `{"node":"a","words":["` + strings.Repeat("x", 300) + `"]}`},
+		{"news of no host", news, `{"news":[{"store":"a"}]}`},
+		{"too many news", news, `{"news":[` + strings.Repeat(`{"store":"a","host":"b"},`, peer.MaxBatch) + `{"store":"a","host":"b"}]}`},
+		{"a verdict of nothing", verdicts, `{"verdicts":[{"store":"a"}]}`},
+		{"a verdict that nobody knows", verdicts, `{"verdicts":[{"store":"a","condition":99}]}`},
+		{"a negative uncertainty", verdicts, `{"verdicts":[{"store":"a","condition":1,"uncertainty":-1}]}`},
+		{"seen from no region", verdicts, `{"verdicts":[{"store":"a","condition":1,"seenFrom":[""]}]}`},
+	} {
+		if tt.decode([]byte(tt.raw)) == nil {
+			t.Errorf("%s is accepted: %.100s", tt.says, tt.raw)
+		}
+	}
+}
+
+func TestWhatANewerRegionSaysIsIgnored(t *testing.T) {
+	q, err := peer.DecodeQuestion([]byte(`{"from":"us-east-1","node":"a","term":1,"mood":"good","stores":[{"store":"a","view":"pondering","x":{}}]}`))
+	if err != nil || q.Stores[0].View != "pondering" {
+		t.Errorf("got %v, %v", q, err)
+	}
+}
+
+func TestAVerdictsMessageIsCut(t *testing.T) {
+	raw, err := json.Marshal(map[string]any{"verdicts": []presence.Verdict{{Store: "a", Condition: presence.HostFailing, Host: "b", Message: strings.Repeat("\x1bé", 300)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := peer.DecodeVerdicts(raw)
+	if err != nil || len(v[0].Message) > 256 || strings.Contains(v[0].Message, "\x1b") {
+		t.Errorf("got %+v, %v", v, err)
+	}
+}
+
+// FuzzDecode: no body ends the process, and what is accepted has valid names
+// and survives the way back.
+func FuzzDecode(f *testing.F) {
+	seed := func(v any) {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	seed(question())
+	seed(presence.Answer{Node: "w1", Term: 7, Stores: question().Stores, Hosts: question().Hosts})
+	seed(incident.ToldQuestion{From: "us-east-1", Items: []incident.ToldItem{{Incident: "a", K: 1, Kind: incident.StoreDown, Change: incident.Opened, Store: "demo"}}})
+	seed(incident.ToldAnswer{Node: "w1", Words: []incident.Telling{incident.TellingMine}})
+	seed(map[string]any{"news": []presence.News{{Store: "demo", Host: "pos1"}}})
+	seed(map[string]any{"verdicts": []presence.Verdict{verdict(1)}})
+	f.Add([]byte(`{"verdicts":[{"store":"a","condition":1e99}]}`))
+	f.Add([]byte(strings.Repeat(`[`, 20_000)))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if q, err := peer.DecodeQuestion(raw); err == nil {
+			for _, s := range q.Stores {
+				if _, err := beat.ParseStoreID(string(s.Store)); err != nil {
+					t.Error(err)
+				}
+			}
+			again(t, q, peer.DecodeQuestion)
+		}
+		if a, err := peer.DecodeAnswer(raw); err == nil {
+			again(t, a, peer.DecodeAnswer)
+		}
+		if q, err := peer.DecodeToldQuestion(raw); err == nil {
+			again(t, q, peer.DecodeToldQuestion)
+		}
+		if a, err := peer.DecodeToldAnswer(raw); err == nil {
+			again(t, a, peer.DecodeToldAnswer)
+		}
+		if n, err := peer.DecodeNews(raw); err == nil {
+			for _, it := range n {
+				if _, err := beat.ParseHostID(string(it.Host)); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if v, err := peer.DecodeVerdicts(raw); err == nil {
+			again(t, map[string]any{"verdicts": v}, peer.DecodeVerdicts)
+		}
+	})
+}
+
+func again[T any](t *testing.T, v any, decode func([]byte) (T, error)) {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatalf("encode %v: %v", v, err)
+	}
+	if _, err := decode(raw); err != nil {
+		t.Fatalf("decode %s: %v", raw, err)
+	}
+}
