@@ -109,15 +109,20 @@ func shoot(t *testing.T, ctx context.Context, name string) {
 	}
 	for _, s := range screens {
 		run(t, ctx, s.use())
-		overflow := get(t, ctx, chromedp.Evaluate[int]("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+		noOverflow(t, ctx, s.width)
 		picture := get(t, ctx, chromedp.FullScreenshot(100))
-		if overflow > 0 {
-			t.Errorf("%s at %d px is %d px too wide", name, s.width, overflow)
-		}
 		file := filepath.Join(screenshots, fmt.Sprintf("dashboard-%s-%d-%s.png", name, s.width, s.scheme))
 		if err := os.WriteFile(file, picture, 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func noOverflow(t *testing.T, ctx context.Context, width int64) {
+	t.Helper()
+	over := get(t, ctx, chromedp.Evaluate[int]("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+	if over > 0 {
+		t.Errorf("at %d px the page is %d px too wide", width, over)
 	}
 }
 
@@ -132,6 +137,11 @@ func TestThePageShowsADemoStoreAndItsChangesAsTheyHappen(t *testing.T) {
 	until(t, ctx, says("1 store up · 8 hosts up"))
 	until(t, ctx, "document.querySelectorAll('.host[data-state=up]').length === 8")
 	shoot(t, ctx, "well")
+
+	for width := int64(320); width <= 1440; width += 70 {
+		run(t, ctx, screen{width, 800, "light"}.use())
+		noOverflow(t, ctx, width)
+	}
 
 	f.lose(now, 2, 5)
 	until(t, ctx, says("2 hosts missing"))

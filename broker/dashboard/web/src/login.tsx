@@ -1,10 +1,11 @@
 // The door, where reads are not open.
 
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { key, signIn } from "./state";
 
 export function Login({ why }: { why: { status: number; detail: string } }) {
   const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
   if (why.status === 421) {
     return (
       <main class="door card">
