@@ -18,17 +18,17 @@ type config struct {
 	Store    string            `yaml:"store" help:"the store's id: a-z, 0-9 and -, at most 63"`
 	Relay    string            `yaml:"relay" help:"this relay's id within the store"`
 	Data     string            `yaml:"data" help:"folder for what must survive a power cut; it is made if it is missing"`
-	MQTT     door              `yaml:"mqtt"`
-	HTTP     door              `yaml:"http"`
+	MQTT     door              `yaml:"mqtt" help:"the door for MQTT"`
+	HTTP     door              `yaml:"http" help:"the door for HTTP, with this relay's page"`
 	Keyed    bool              `yaml:"keyed" help:"ask registers for one of the keys (HTTP: x-api-key; MQTT: password)"`
 	Keys     []settings.Secret `yaml:"keys" help:"the keys of a keyed door"`
 	Regions  []region          `yaml:"regions" help:"one or two regions to report to"`
 	Insecure bool              `yaml:"insecure" help:"allow tcp:// to regions that are not on loopback"`
-	Times    times             `yaml:"times"`
-	Limits   limits            `yaml:"limits"`
+	Times    times             `yaml:"times" help:"after a dead link a relay must be back before the regions call it lost: config check holds that"`
+	Limits   limits            `yaml:"limits" help:"what the LAN may do"`
 	// MemoryMB is soft: Go collects more often near it. GOMEMLIMIT wins.
 	MemoryMB int     `yaml:"memoryMB" help:"soft limit of memory, in MB (GOMEMLIMIT is stronger); 0 is none"`
-	Log      logging `yaml:"log"`
+	Log      logging `yaml:"log" help:"the log, on standard error"`
 }
 
 type door struct {

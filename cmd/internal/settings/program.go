@@ -79,8 +79,8 @@ func (p Program[T]) config(args []string, env Environ, stdout, stderr io.Writer)
 		if p.Example != nil {
 			v = p.Example()
 		}
-		_, _ = fmt.Fprintf(stdout, "# %s: %s\n# Each setting is also HB_… in the environment and a flag, in this order of force.\n\n", p.Name, p.About)
-		return p.show(v, true, stdout, stderr)
+		_, _ = fmt.Fprintf(stdout, "# %s, %s. What is left out has the default that stands here.\n# HB_… in the environment is stronger than this file, a flag stronger still: see %s help.\n\n", p.Name, p.About, p.Name)
+		return p.done(Explain(stdout, v), stderr)
 	case "check":
 		v, status := p.load(args, env, stdout, stderr)
 		if v == nil {
@@ -93,15 +93,15 @@ func (p Program[T]) config(args []string, env Environ, stdout, stderr io.Writer)
 		if v == nil {
 			return status
 		}
-		return p.show(v, false, stdout, stderr)
+		return p.done(Show(stdout, v), stderr)
 	default:
 		_, _ = fmt.Fprintf(stderr, "%s: config example, config check or config show\n", p.Name)
 		return ExitUsage
 	}
 }
 
-func (p Program[T]) show(v *T, explain bool, stdout, stderr io.Writer) int {
-	if err := Show(stdout, v, explain); err != nil {
+func (p Program[T]) done(err error, stderr io.Writer) int {
+	if err != nil {
 		p.complain(stderr, err)
 		return ExitFailed
 	}

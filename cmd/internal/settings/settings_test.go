@@ -124,7 +124,7 @@ func TestShowMasksSecretsAndIsReadBack(t *testing.T) {
 	c.Keys = []string{"k1", "true", "a b"}
 	c.Regions = []region{{Name: "east", Password: "geheim"}, {Name: "west"}}
 	var b bytes.Buffer
-	if err := settings.Show(&b, c, true); err != nil {
+	if err := settings.Show(&b, c); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(b.String(), "geheim") || !strings.Contains(b.String(), "********") {

@@ -11,9 +11,14 @@ import (
 )
 
 // Show writes v, a pointer to a struct, as YAML that Load reads; secrets are
-// masked. With explain each setting has its help above it.
-func Show(w io.Writer, v any, explain bool) error {
-	p := &printer{explain: explain}
+// masked.
+func Show(w io.Writer, v any) error { return write(w, v, &printer{}) }
+
+// Explain is Show with the help of each setting above it. Its v is an example:
+// what stands in for a secret is shown.
+func Explain(w io.Writer, v any) error { return write(w, v, &printer{explain: true}) }
+
+func write(w io.Writer, v any, p *printer) error {
 	p.structure(reflect.ValueOf(v).Elem(), "", "")
 	_, err := io.WriteString(w, p.b.String())
 	return err
@@ -22,6 +27,7 @@ func Show(w io.Writer, v any, explain bool) error {
 type printer struct {
 	b       strings.Builder
 	explain bool
+	quiet   bool // what comes was explained before
 }
 
 // structure writes the keys of a struct; the first line begins with lead
@@ -33,10 +39,10 @@ func (p *printer) structure(v reflect.Value, lead, indent string) {
 		if key == "" {
 			continue
 		}
-		if help := f.Tag.Get("help"); p.explain && help != "" {
-			if lead == "" && indent == "" && i > 0 {
-				p.b.WriteByte('\n')
-			}
+		if p.explain && indent == "" && i > 0 {
+			p.b.WriteByte('\n')
+		}
+		if help := f.Tag.Get("help"); p.explain && help != "" && !p.quiet {
 			for line := range strings.SplitSeq(help, "\n") {
 				p.b.WriteString(indent + "# " + line + "\n")
 			}
@@ -52,7 +58,7 @@ func (p *printer) structure(v reflect.Value, lead, indent string) {
 func (p *printer) setting(v reflect.Value, head, indent string) {
 	switch {
 	case isScalar(v.Type()):
-		p.b.WriteString(head + " " + scalarText(v) + "\n")
+		p.b.WriteString(head + " " + p.scalar(v) + "\n")
 	case v.Kind() == reflect.Struct:
 		p.b.WriteString(head + "\n")
 		p.structure(v, "", indent+"  ")
@@ -62,19 +68,24 @@ func (p *printer) setting(v reflect.Value, head, indent string) {
 		p.b.WriteString(head + "\n")
 		for i := range v.Len() {
 			if e := v.Index(i); isScalar(e.Type()) {
-				p.b.WriteString(indent + "  - " + scalarText(e) + "\n")
+				p.b.WriteString(indent + "  - " + p.scalar(e) + "\n")
 			} else {
 				p.structure(e, indent+"  - ", indent+"    ")
+				p.quiet = true // one element explains the others
 			}
 		}
+		p.quiet = false
 	}
 }
 
-func scalarText(v reflect.Value) string {
+func (p *printer) scalar(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:
 		return shortDuration(x)
 	case Secret:
+		if p.explain {
+			return quote(string(x))
+		}
 		return strconv.Quote(x.String())
 	case encoding.TextMarshaler:
 		if text, err := x.MarshalText(); err == nil {
