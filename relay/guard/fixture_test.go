@@ -333,3 +333,5 @@ func (quiet) Established(*guard.Client)                          {}
 func (quiet) Publish(*guard.Client, guard.Message) guard.Verdict { return guard.Accept }
 func (quiet) Subscribe(*guard.Client, string) bool               { return false }
 func (quiet) Ended(*guard.Client, guard.End)                     {}
+
+func newReader(c net.Conn) *bufio.Reader { return bufio.NewReader(c) }

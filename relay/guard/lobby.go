@@ -5,7 +5,12 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
+
+// evictAge is how long a stranger may be silent before it makes room for a
+// file descriptor: whoever speaks at once is not put out.
+const evictAge = time.Second
 
 // lobby counts a door's connections, in all and by address, and knows which
 // stranger waits longest.
@@ -29,6 +34,7 @@ type slot struct {
 	exempt  bool
 	dismiss func() // ends the connection; called without locks
 	place   *list.Element
+	since   time.Time
 }
 
 func newLobby(o Options, m *Metrics) *lobby {
@@ -46,7 +52,7 @@ func newLobby(o Options, m *Metrics) *lobby {
 // taken the stranger that waits longest makes room: silence must not lock out
 // those who speak.
 func (l *lobby) enter(addr netip.Addr, dismiss func()) (s *slot, why string) {
-	s = &slot{lobby: l, addr: addr, dismiss: dismiss}
+	s = &slot{lobby: l, addr: addr, dismiss: dismiss, since: time.Now()}
 	s.exempt = !addr.IsValid() || l.exemptLoopback && addr.IsLoopback()
 	var oldest *slot
 	l.mu.Lock()
@@ -78,10 +84,13 @@ func (l *lobby) enter(addr netip.Addr, dismiss func()) (s *slot, why string) {
 	return s, ""
 }
 
-// evict dismisses the stranger that waits longest, if there is one.
+// evict dismisses the stranger that waits longest, if it waited for some time.
 func (l *lobby) evict() {
+	var oldest *slot
 	l.mu.Lock()
-	oldest := l.oldest()
+	if e := l.waiting.Front(); e != nil && time.Since(e.Value.(*slot).since) > evictAge { //nolint:errcheck // the list holds nothing else
+		oldest = l.oldest()
+	}
 	l.mu.Unlock()
 	if oldest != nil {
 		l.metrics.Turned.WithLabelValues("evicted").Inc()
