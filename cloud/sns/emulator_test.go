@@ -3,11 +3,7 @@ package sns_test
 import (
 	"context"
 	"encoding/json"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -19,56 +15,37 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/notice"
 	"github.com/hb-mesh/hb-mesh/cloud/sns"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/ring"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
-// emulator starts ministack (SNS and SQS in one process) and returns its
-// endpoint. make test makes its venv; HB_MINISTACK names another program.
-func emulator(t *testing.T) string {
+const east = beat.Region("us-east-1")
+
+// emulator runs SNS and SQS of one region, behind a proxy that injects faults.
+func emulator(t *testing.T) *ring.Ring {
 	t.Helper()
-	program := os.Getenv("HB_MINISTACK")
-	if program == "" {
-		program = filepath.Join("..", "..", ".venv", "bin", "ministack")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	o := ring.TestOptions()
+	o.Regions, o.Ports = []beat.Region{east}, []int{0}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := ring.Start(ctx, o)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatal(err) // says how to install what is missing
 	}
-	address := l.Addr().(*net.TCPAddr)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	program, err = filepath.Abs(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(address.String())
-	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), "BIND_HOST=127.0.0.1", "GATEWAY_PORT="+port)
-	cmd.Dir = t.TempDir()
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start ministack (make .venv makes it): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	endpoint := "http://" + address.String()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if healthy(endpoint) {
-			return endpoint
-		}
-	}
-	t.Fatal("ministack did not become ready within 30 s")
-	return ""
+	t.Cleanup(r.Stop)
+	return r
 }
 
-func healthy(endpoint string) bool {
-	resp, err := http.Get(endpoint + "/_ministack/health")
+// topicChannel publishes to the ring's topic.
+func topicChannel(t *testing.T, r *ring.Ring) *sns.Channel {
+	t.Helper()
+	o := sns.DefaultOptions()
+	o.TopicARN = r.Topic(east)
+	c, err := sns.New(o, r.Config(east))
 	if err != nil {
-		return false
+		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	return c
 }
 
 // subscriber is a queue that is subscribed to the topic.
@@ -124,13 +101,9 @@ func (s subscriber) receive(t *testing.T, n int) []sqstypes.Message {
 }
 
 func TestSubscribersOfATopicGetTheNotice(t *testing.T) {
-	cfg := config(emulator(t))
-	ctx := t.Context()
-	topicARN, err := sns.EnsureTopic(ctx, cfg, "hb-mesh-alerts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, err := sns.EnsureTopic(ctx, cfg, "hb-mesh-alerts"); err != nil || again != topicARN {
+	r := emulator(t)
+	cfg, topicARN, ctx := r.Config(east), r.Topic(east), t.Context()
+	if again, err := sns.EnsureTopic(ctx, cfg, ring.DefaultTopic); err != nil || again != topicARN {
 		t.Fatalf("a topic that is there is found: %q, %v, want %q", again, err, topicARN)
 	}
 	if _, err := sns.EnsureTopic(ctx, cfg, "a b"); err == nil {
@@ -140,12 +113,7 @@ func TestSubscribersOfATopicGetTheNotice(t *testing.T) {
 	raw := subscribe(t, cfg, topicARN, "raw", map[string]string{"RawMessageDelivery": "true"})
 	one := subscribe(t, cfg, topicARN, "one", map[string]string{"RawMessageDelivery": "true", "FilterPolicy": `{"store":["second"]}`})
 
-	o := sns.DefaultOptions()
-	o.TopicARN = topicARN
-	c, err := sns.New(o, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := topicChannel(t, r)
 	single, digest := message(t, item("demo", "pos3")), message(t, item("first", "pos1"), item("second", "pos2"))
 	for _, m := range []notice.Message{single, digest} {
 		if err := c.Publish(ctx, m); err != nil {
@@ -171,6 +139,30 @@ func TestSubscribersOfATopicGetTheNotice(t *testing.T) {
 	}
 	if got := one.receive(t, 1); len(got) != 1 || aws.ToString(got[0].Body) != string(digest.Event) {
 		t.Errorf("a filter on a store of the digest got %v, want the digest", bodies(got))
+	}
+}
+
+func TestAPublishWhoseAnswerIsLostMayArrive(t *testing.T) {
+	r := emulator(t)
+	queue := subscribe(t, r.Config(east), r.Topic(east), "all", map[string]string{"RawMessageDelivery": "true"})
+	c, m := topicChannel(t, r), message(t, item("demo", "pos3"))
+	for _, tt := range []struct {
+		says    string
+		fault   ring.Kind
+		unknown bool
+	}{
+		{"throttled", ring.Throttle, false},
+		{"broken at work", ring.Fail, true},
+		{"lost on the way there", ring.LostRequest, true},
+		{"lost on the way back", ring.LostAnswer, true},
+	} {
+		r.Proxy(east).Inject(ring.Fault{Kind: tt.fault, Ops: []string{"Publish"}, Times: 1})
+		if err := c.Publish(t.Context(), m); err == nil || errors.Is(err, notice.ErrUnknown) != tt.unknown || errors.Is(err, notice.ErrPermanent) {
+			t.Errorf("%s: got %v", tt.says, err)
+		}
+	}
+	if got := queue.receive(t, 1); len(got) != 1 || aws.ToString(got[0].Body) != string(m.Event) {
+		t.Errorf("got %v, want the one whose answer was lost", bodies(got))
 	}
 }
 
