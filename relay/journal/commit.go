@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -38,7 +39,9 @@ func (j *Journal) Put(entries []Entry) *Pending {
 		close(p.done)
 		return p
 	}
-	j.lastPut = entries[len(entries)-1].Transition.Number
+	for i := range entries {
+		j.lastPut = max(j.lastPut, entries[i].Transition.Number)
+	}
 	j.queue = append(j.queue, p)
 	return p
 }
@@ -54,6 +57,9 @@ func (j *Journal) admit(entries []Entry) error {
 	last := j.lastPut
 	for i := range entries {
 		n := entries[i].Transition.Number
+		if n == 0 {
+			continue // a record alone
+		}
 		if n <= last {
 			return fmt.Errorf("number %d after %d: %w", n, last, ErrOrder)
 		}
@@ -178,8 +184,10 @@ type gap struct {
 	hosts map[beat.HostID]Entry
 }
 
-// refuse accounts for entries that could not be written.
+// refuse accounts for entries that could not be written. Records alone are
+// forgotten: the next transition of the host brings them.
 func (j *Journal) refuse(entries []Entry) {
+	entries = slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return e.Transition.Number == 0 })
 	if len(entries) == 0 {
 		return
 	}

@@ -43,7 +43,9 @@ func (j *Journal) compose(entries []Entry, room room) *change {
 		c.state.Lost += j.gap.count
 	}
 	for _, e := range entries {
-		c.add(e.Transition)
+		if e.Transition.Number != 0 {
+			c.add(e.Transition)
+		}
 		c.host(e)
 	}
 	j.planShed(c, room)
@@ -83,16 +85,19 @@ func (j *Journal) planShed(c *change, room room) {
 	}
 	maxEntries, maxBytes := o.MaxEntries, o.MaxBytes
 	if entries > maxEntries || bytes > maxBytes {
-		maxEntries -= max(1, maxEntries/shedPart) // and one for the range itself
-		maxBytes -= max(1, maxBytes/shedPart)
+		maxEntries -= maxEntries / shedPart
+		maxBytes -= maxBytes / shedPart
 	}
 	if room == tight {
 		maxEntries = min(maxEntries, max(minKept, len(live)))
 	}
-	k := 0
+	k := 0 // how many go
 	var sum uint64
-	for k < len(live) && (entries-k > maxEntries || bytes > maxBytes) {
-		bytes -= live[k].cost()
+	for k < len(live) && (entries > maxEntries || bytes > maxBytes) {
+		if k > 0 { // the first one's place goes to the range
+			entries--
+			bytes -= live[k].cost()
+		}
 		if live[k].until == 0 {
 			sum++
 		}

@@ -52,7 +52,6 @@ func (j *Journal) openFolder() (*badger.DB, content, error) {
 			return nil, content{}, err
 		}
 	}
-	j.health.opening()
 	db, c, err := openDB(dir, j.log)
 	if errors.Is(err, errCorrupt) {
 		if err := j.moveAside(dir, err); err != nil {
@@ -60,23 +59,20 @@ func (j *Journal) openFolder() (*badger.DB, content, error) {
 		}
 		db, c, err = openDB(dir, j.log)
 	}
-	if err == nil || !errors.Is(err, errCorrupt) {
-		j.health.opened()
-	}
 	return db, c, err
 }
 
 // probe finds out, before Badger does, whether the folder can be written.
 func probe(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("%w: %w", ErrFolder, err)
+		return fmt.Errorf("%s: %w: %w", dir, ErrFolder, err)
 	}
 	f, err := os.CreateTemp(dir, ".probe-*")
 	if err != nil {
 		if errors.Is(err, unix.ENOSPC) {
-			return fmt.Errorf("%w: %w", ErrNoSpace, err)
+			return fmt.Errorf("%s: %w: %w", dir, ErrNoSpace, err)
 		}
-		return fmt.Errorf("%w: %w", ErrFolder, err)
+		return fmt.Errorf("%s: %w: %w", dir, ErrFolder, err)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
@@ -114,6 +110,11 @@ func openDB(dir string, log *slog.Logger) (_ *badger.DB, _ content, err error) {
 			err = fmt.Errorf("%w: panic: %v", errCorrupt, r)
 		}
 	}()
+	if dir != "" {
+		if err := errors.Join(sweep(dir), verify(dir)); err != nil {
+			return nil, content{}, err
+		}
+	}
 	complaints := &complaints{log: log}
 	db, err := badger.Open(tuned(dir, complaints))
 	if err != nil {
@@ -129,6 +130,26 @@ func openDB(dir string, log *slog.Logger) (_ *badger.DB, _ content, err error) {
 	}
 	complaints.opened()
 	return db, c, nil
+}
+
+// sweep removes the empty logs that a kill leaves between their creation and
+// their first byte: Badger would refuse the whole folder for one.
+func sweep(dir string) error {
+	for _, pattern := range []string{"*.vlog", "*.mem"} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return fmt.Errorf("sweep: %w", err)
+		}
+		for _, f := range files {
+			if info, err := os.Stat(f); err != nil || info.Size() > 0 {
+				continue // Badger says what is wrong with it
+			}
+			if err := os.Remove(f); err != nil {
+				return classify(err)
+			}
+		}
+	}
+	return nil
 }
 
 // tuned is Badger as measured for a small machine: 50 to 57 MB resident for a
@@ -152,8 +173,6 @@ func tuned(dir string, log badger.Logger) badger.Options {
 		WithNumGoroutines(1).
 		WithMetricsEnabled(false).
 		WithDetectConflicts(false).
-		// A torn table is found when it is opened, not in a goroutine later.
-		WithChecksumVerificationMode(options.OnTableRead).
 		WithLogger(log)
 }
 

@@ -42,6 +42,7 @@ const MaxPut = 1024
 // Entry is a transition and what it leaves of its host: both reach the disk as
 // one.
 type Entry struct {
+	// Transition has number 0 where the Record alone is to be kept.
 	Transition beat.Transition
 	// Record replaces what the journal keeps of the host.
 	Record roster.Record
@@ -155,7 +156,7 @@ func (j *Journal) Close() error {
 		}
 	}
 	err = errors.Join(err, j.db.Close())
-	j.health.closed()
+	j.health.reset()
 	if err != nil {
 		return fmt.Errorf("close journal: %w", err)
 	}
