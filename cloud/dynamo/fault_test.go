@@ -2,6 +2,7 @@ package dynamo_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -37,7 +38,7 @@ func newTrouble(t *testing.T, change ...func(*dynamo.Options)) *trouble {
 	t.Cleanup(proxy.Heal)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
-	return &trouble{open(t, joined, east, append([]func(*dynamo.Options){quick}, change...)...), proxy, t.Name(), ctx}
+	return &trouble{open(t, joined, east, append([]func(*dynamo.Options){quick}, change...)...), proxy, "test#" + rand.Text(), ctx}
 }
 
 func (tr *trouble) item(sk string) table.Item {

@@ -125,7 +125,7 @@ func (s *Store) gather(group []*request, over *request) (_ []*request, left *req
 
 // commit makes one transaction of the group and answers each request.
 func (s *Store) commit(group []*request) {
-	refuse, refuseAll := s.space.check(s.opts.MinFree), s.space.check(s.opts.MinFree/2)
+	refuse, refuseAll := s.room()
 	b := &batch{store: s, txn: s.db.NewTransaction(true), now: time.Now()}
 	defer b.txn.Discard()
 	answers := make([]error, len(group))

@@ -14,8 +14,11 @@ var (
 	ErrInUse = errors.New("the folder is in use by another process")
 	// ErrForeign is a folder that holds a database of something else.
 	ErrForeign = errors.New("the folder holds another database: choose an empty one")
-	// ErrNoSpace is a disk with less free space than Options.MinFree.
+	// ErrNoSpace is a disk with less free space than Options.Refuse.
 	ErrNoSpace = errors.New("the disk is full")
+	// ErrDamaged is a folder whose files are torn. It is not begun anew by
+	// itself, because it holds what people configured.
+	ErrDamaged = errors.New("the database is damaged: restore a copy of the folder, or move it aside to begin anew")
 )
 
 const (
@@ -58,24 +61,31 @@ func (l *folderLock) release() {
 	_ = l.file.Close()
 }
 
-// space watches the free space of the folder's disk: on a full one a write to
-// Badger's memory map is a SIGBUS, which nothing can catch.
-type space struct {
-	dir string
-	min uint64
+func freeSpace(dir string) (uint64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("ask for the free space of %s: %w", dir, err)
+	}
+	return st.Bavail * uint64(st.Bsize), nil
 }
 
-// check returns ErrNoSpace, wrapped, when less than floor bytes are free.
-func (s *space) check(floor uint64) error {
-	if s == nil {
-		return nil
+// room says why a write, and why a delete, must not be made; nil, nil is room
+// for both.
+func (s *Store) room() (write, remove error) {
+	if s.opts.InMemory {
+		return nil, nil
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(s.dir, &st); err != nil {
-		return fmt.Errorf("ask for the free space of %s: %w", s.dir, err)
+	free, err := s.opts.FreeSpace(s.opts.Dir)
+	if err != nil {
+		return err, err
 	}
-	if free := st.Bavail * uint64(st.Bsize); free < floor {
-		return fmt.Errorf("%w: %d MiB free in %s, %d MiB wanted", ErrNoSpace, free>>20, s.dir, floor>>20)
+	full := fmt.Errorf("%w: %d MiB are free in %s, %d MiB are needed", ErrNoSpace, free>>20, s.opts.Dir, s.opts.Refuse>>20)
+	switch {
+	case free < s.opts.Reserve:
+		return full, full
+	case free < s.opts.Refuse:
+		return full, nil
+	default:
+		return nil, nil
 	}
-	return nil
 }

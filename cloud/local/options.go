@@ -33,9 +33,11 @@ type Options struct {
 	// MaxPending bounds what waits to be committed, in bytes; a write that
 	// finds no room waits until its context ends.
 	MaxPending int64
-	// MinFree is the free space of the disk, in bytes, below which writes are
-	// refused; deletes go on down to half of it, since they make room.
-	MinFree uint64
+	// Refuse is the free space of the disk, in bytes, below which writes are
+	// refused; below Reserve deletes are too, which make room.
+	Refuse, Reserve uint64
+	// FreeSpace returns the bytes that are free in a folder.
+	FreeSpace func(dir string) (uint64, error)
 	// Logger gets what an operator must know; nil is silent.
 	Logger *slog.Logger
 }
@@ -43,14 +45,19 @@ type Options struct {
 const (
 	// defaultMaxPending holds some twenty of the largest items, or 10,000 usual ones.
 	defaultMaxPending = 8 << 20
-	// defaultMinFree leaves room for what Badger writes by itself when it
-	// compacts, because a full disk under its memory map is a SIGBUS.
-	defaultMinFree = 64 << 20
+	// A full disk under Badger's memory map is a SIGBUS, which nothing can
+	// catch: its files must always be able to grow to their size, two memtables
+	// and the compactions of at most 16 MiB. The relay's journal has the same rule.
+	defaultRefuse  = 48 << 20
+	defaultReserve = 24 << 20
 )
 
 // DefaultOptions keeps the replicas of regions in dir.
 func DefaultOptions(dir string, regions ...beat.Region) Options {
-	return Options{Dir: dir, Regions: regions, MaxPending: defaultMaxPending, MinFree: defaultMinFree}
+	return Options{
+		Dir: dir, Regions: regions, MaxPending: defaultMaxPending,
+		Refuse: defaultRefuse, Reserve: defaultReserve, FreeSpace: freeSpace,
+	}
 }
 
 func (o Options) validate() error {
@@ -75,6 +82,9 @@ func (o Options) validate() error {
 	}
 	if o.MaxPending < table.MaxItem*2 {
 		return fmt.Errorf("max pending is %d bytes, want at least two items (%d)", o.MaxPending, table.MaxItem*2)
+	}
+	if o.Reserve > o.Refuse || o.FreeSpace == nil {
+		return fmt.Errorf("free space: want reserve (%d) <= refuse (%d), and a way to ask", o.Reserve, o.Refuse)
 	}
 	return nil
 }

@@ -19,11 +19,10 @@ import (
 
 // Store is the database of all regions' replicas.
 type Store struct {
-	opts  Options
-	log   *slog.Logger
-	db    *badger.DB
-	lock  *folderLock
-	space *space
+	opts Options
+	log  *slog.Logger
+	db   *badger.DB
+	lock *folderLock
 
 	requests chan *request
 	pending  *semaphore.Weighted
@@ -44,7 +43,7 @@ type Store struct {
 
 // Open opens the database, makes it when it is missing, and starts to carry
 // over what was acked and had not arrived. Its errors say what to do: see
-// ErrInUse, ErrForeign and ErrNoSpace. Close it when it is no longer used.
+// ErrInUse, ErrForeign, ErrNoSpace and ErrDamaged. Close it when it is no longer used.
 func Open(o Options) (*Store, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("open embedded table: %w", err)
@@ -78,64 +77,6 @@ func Open(o Options) (*Store, error) {
 		s.running.Go(s.collectLoop)
 	}
 	return s, nil
-}
-
-// open locks the folder and opens the database in it.
-func (s *Store) open() (err error) {
-	if !s.opts.InMemory {
-		if s.lock, err = lockFolder(s.opts.Dir); err != nil {
-			return fmt.Errorf("open embedded table: %w", err)
-		}
-		defer func() {
-			if err != nil {
-				s.lock.release()
-			}
-		}()
-		s.space = &space{dir: s.opts.Dir, min: s.opts.MinFree}
-		if err := s.space.check(s.opts.MinFree); err != nil {
-			return fmt.Errorf("open embedded table: %w", err)
-		}
-	}
-	if s.db, err = badger.Open(badgerOptions(s.opts, s.log)); err != nil {
-		return fmt.Errorf("open embedded table in %s: %w (if it is damaged, move the folder aside to begin anew)", s.opts.Dir, err)
-	}
-	s.last, err = lastStamp(s.db)
-	if err == nil {
-		err = s.countQueues()
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("open embedded table in %s: %w", s.opts.Dir, err), s.db.Close())
-	}
-	return nil
-}
-
-// badgerOptions are the small settings that were measured: 50 to 60 MB of
-// memory instead of 464.
-func badgerOptions(o Options, log *slog.Logger) badger.Options {
-	b := badger.DefaultOptions(o.Dir).
-		WithLogger(badgerLog{log}).
-		WithSyncWrites(true).
-		WithMemTableSize(memTableSize).
-		WithNumMemtables(2).
-		WithValueLogFileSize(4 << 20).
-		WithValueThreshold(valueThreshold).
-		WithBlockCacheSize(0).
-		WithIndexCacheSize(0).
-		WithCompression(0).
-		WithNumCompactors(2).
-		WithNumLevelZeroTables(2).
-		WithNumLevelZeroTablesStall(4).
-		WithBaseTableSize(1 << 20).
-		WithBaseLevelSize(4 << 20).
-		WithNumGoroutines(1).
-		WithMetricsEnabled(false).
-		WithDetectConflicts(false)
-	if o.InMemory {
-		// In memory every value is in the memtable, and 15 % of it bounds a
-		// transaction: two images of the largest item must fit.
-		b = b.WithInMemory(true).WithSyncWrites(false).WithMemTableSize(16 << 20).WithValueThreshold(1 << 20)
-	}
-	return b
 }
 
 const (
@@ -232,15 +173,3 @@ func (s *Store) collectLoop() {
 		}
 	}
 }
-
-// badgerLog gives Badger's lines to slog; its chatter is for debugging.
-type badgerLog struct{ log *slog.Logger }
-
-func (l badgerLog) Errorf(f string, a ...any) { l.log.Error("embedded table", "badger", line(f, a)) }
-func (l badgerLog) Warningf(f string, a ...any) {
-	l.log.Warn("embedded table", "badger", line(f, a))
-}
-func (l badgerLog) Infof(f string, a ...any)  { l.log.Debug("embedded table", "badger", line(f, a)) }
-func (l badgerLog) Debugf(f string, a ...any) { l.log.Debug("embedded table", "badger", line(f, a)) }
-
-func line(f string, a []any) string { return fmt.Sprintf(f, a...) }
