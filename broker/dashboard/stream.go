@@ -59,6 +59,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, a Access) error 
 
 // run sends until the page goes, the key is revoked or the server closes.
 func (st *stream) run(r *http.Request) error {
+	// A server's ReadTimeout would end every stream: there is nothing to read.
+	if err := st.ctl.SetReadDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("clear the stream's read deadline: %w", err)
+	}
 	if err := st.open(); err != nil {
 		return err
 	}

@@ -286,3 +286,15 @@ func TestLivePagesAreCountedAndBounded(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 }
+
+func TestAStreamOutlivesTheServersTimeouts(t *testing.T) {
+	srv := httptest.NewUnstartedServer(newServer(t, demo(time.Now()), fast))
+	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
+	srv.Start()
+	t.Cleanup(srv.Close)
+	events := listen(t, srv.URL+"/v1/events")
+	next(t, events, "view")
+	for range 6 {
+		next(t, events, "") // a heartbeat comes each 50 ms
+	}
+}

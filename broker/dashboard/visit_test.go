@@ -101,6 +101,7 @@ func TestThePageSaysWhenItsDataIsOldAndComesBack(t *testing.T) {
 	if !get(t, ctx, chromedp.Evaluate[bool](says("8 hosts up"))) {
 		t.Error("what was known is gone")
 	}
+	until(t, ctx, says("Last known"))
 	shoot(t, ctx, "lost")
 
 	f.lose(now, 3)

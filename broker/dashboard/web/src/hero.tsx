@@ -9,7 +9,7 @@ import { Ago } from "./when";
 export function Lost() {
   if (link.value !== "lost" || !view.value) return null;
   return (
-    <div class="lost" role="alert">
+    <div class="banner" role="alert">
       <Mark state="warn" />
       <span>
         <strong>Connection lost, data from <time dateTime={new Date(heard.value).toISOString()} title={full(heard.value)}>{wall(heard.value)}</time>.</strong>{" "}
@@ -40,12 +40,14 @@ export function Top({ v }: { v: View }) {
 
 export function Hero({ v }: { v: View }) {
   const s = v.summary;
+  // What is no longer heard is not called well, whatever it was.
+  const level = link.value === "lost" && s.level === "well" ? "stale" : s.level;
   return (
-    <section class={`hero ${look(s.level).tone}`} aria-label="Summary">
-      <Mark state={s.level} size={44} />
+    <section class={`hero ${look(level).tone}`} aria-label="Summary">
+      <Mark state={level} size={44} />
       <div class="grow">
         <div role="status">
-          <p class="kicker">{look(s.level).word}</p>
+          <p class="kicker">{look(level).word}</p>
           <h1>{s.headline}</h1>
         </div>
         {s.notes.length > 0 && (
@@ -53,7 +55,7 @@ export function Hero({ v }: { v: View }) {
             {s.notes.map((n) => (
               <li key={n.text}>
                 {n.text}
-                {n.since && <span class="muted"> for <Ago t={n.since} after="" /></span>}
+                {n.since && <span class="muted nowrap"> for <Ago t={n.since} after="" /></span>}
               </li>
             ))}
           </ul>

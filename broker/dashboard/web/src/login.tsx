@@ -17,7 +17,7 @@ export function Login({ why }: { why: { status: number; detail: string } }) {
   return (
     <main class="door card">
       <h1>hb-mesh</h1>
-      {key.value ? <p role="alert" class="bad">This key was refused. {why.detail}</p> : <p>Enter an API key that may read. It is kept until this tab is closed.</p>}
+      {key.value ? <p role="alert" class="bad">This key was refused: {why.detail}.</p> : <p>Enter an API key that may read. It is kept until this tab is closed.</p>}
       <form
         onSubmit={(e) => {
           e.preventDefault();

@@ -30,6 +30,7 @@ const states: Record<string, { word: string; tone: Tone; shape: Shape }> = {
   // Levels.
   well: { word: "All is well", tone: "good", shape: "check" },
   warn: { word: "Running, with less certainty", tone: "warn", shape: "alert" },
+  stale: { word: "Last known", tone: "rest", shape: "ask" },
   bad: { word: "Needs a person", tone: "bad", shape: "cross" },
 };
 
