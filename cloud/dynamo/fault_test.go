@@ -256,15 +256,15 @@ func TestMetricsCountOutcomesAndRetries(t *testing.T) {
 		t.Fatalf("error %v, want a conflict", err)
 	}
 	const want = `
-# HELP hbmesh_broker_table_calls_total Calls of the DynamoDB table, by call and outcome (ok, conflict, unavailable, unknown, invalid).
-# TYPE hbmesh_broker_table_calls_total counter
-hbmesh_broker_table_calls_total{call="write",outcome="conflict"} 1
-hbmesh_broker_table_calls_total{call="write",outcome="ok"} 1
-# HELP hbmesh_broker_table_retries_total Attempts of table calls that were made again, by call; unprocessed items of a batch count as one.
-# TYPE hbmesh_broker_table_retries_total counter
-hbmesh_broker_table_retries_total{call="write"} 2
+# HELP hbmesh_broker_dynamo_calls_total Calls of the DynamoDB table, by call and outcome (ok, conflict, unavailable, unknown, invalid).
+# TYPE hbmesh_broker_dynamo_calls_total counter
+hbmesh_broker_dynamo_calls_total{call="write",outcome="conflict"} 1
+hbmesh_broker_dynamo_calls_total{call="write",outcome="ok"} 1
+# HELP hbmesh_broker_dynamo_retries_total Attempts of table calls that were made again, by call; unprocessed items of a batch count as one.
+# TYPE hbmesh_broker_dynamo_retries_total counter
+hbmesh_broker_dynamo_retries_total{call="write"} 2
 `
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "hbmesh_broker_table_calls_total", "hbmesh_broker_table_retries_total"); err != nil {
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "hbmesh_broker_dynamo_calls_total", "hbmesh_broker_dynamo_retries_total"); err != nil {
 		t.Error(err)
 	}
 }

@@ -20,15 +20,15 @@ type Metrics struct {
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hbmesh_broker_table_calls_total",
+			Name: "hbmesh_broker_dynamo_calls_total",
 			Help: "Calls of the DynamoDB table, by call and outcome (ok, conflict, unavailable, unknown, invalid).",
 		}, []string{"call", "outcome"}),
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hbmesh_broker_table_retries_total",
+			Name: "hbmesh_broker_dynamo_retries_total",
 			Help: "Attempts of table calls that were made again, by call; unprocessed items of a batch count as one.",
 		}, []string{"call"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "hbmesh_broker_table_call_seconds",
+			Name:    "hbmesh_broker_dynamo_call_seconds",
 			Help:    "Duration of table calls with their retries, by call.",
 			Buckets: prometheus.ExponentialBuckets(0.002, 4, 7),
 		}, []string{"call"}),

@@ -17,7 +17,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Beats that were taken, by way.",
 		}, []string{"via"}),
 		Ignored: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hbmesh_relay_ignored_total",
+			Name: "hbmesh_relay_lan_ignored_total",
 			Help: "Messages and beats on the LAN that were ignored, by reason.",
 		}, []string{"reason"}),
 	}
