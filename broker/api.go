@@ -269,7 +269,7 @@ func (d keyDesk) List(context.Context) ([]dashboard.Key, error) {
 }
 
 func shownKey(k credential.Key) dashboard.Key {
-	d := dashboard.Key{ID: k.ID, Name: k.Name, Store: k.Store, Created: k.Created, Static: k.Static}
+	d := dashboard.Key{ID: k.ID, Name: k.Name, Store: k.Store, Relay: k.Relay, Created: k.Created, Static: k.Static}
 	for _, r := range k.Roles {
 		d.Roles = append(d.Roles, dashboard.Role(r))
 	}
@@ -278,7 +278,7 @@ func shownKey(k credential.Key) dashboard.Key {
 
 // Create makes a key.
 func (d keyDesk) Create(ctx context.Context, k dashboard.Key, _ string) (dashboard.Key, string, error) {
-	req := credential.Request{Name: k.Name, Store: k.Store}
+	req := credential.Request{Name: k.Name, Store: k.Store, Relay: k.Relay}
 	for _, r := range k.Roles {
 		req.Roles = append(req.Roles, credential.Role(r))
 	}
