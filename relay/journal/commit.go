@@ -106,7 +106,7 @@ func (j *Journal) commitAll() error {
 			return p.err
 		}
 	}
-	if j.gap.count == 0 {
+	if len(j.gap.hosts) == 0 {
 		return nil
 	}
 	return j.write(nil)
@@ -197,14 +197,34 @@ func (j *Journal) refuse(entries []Entry) {
 		j.refusing = true
 		j.log.Error("the journal refuses transitions: make room on the disk; presence goes on without history", "dir", j.options.Dir)
 	}
-	if j.gap.count == 0 {
-		j.gap.from = entries[0].Transition.Number
-		j.gap.hosts = make(map[beat.HostID]Entry)
+	for i := range entries {
+		j.gap.add(&entries[i])
+		if entries[i].Transition.Number > 0 {
+			j.metrics.refused.Inc()
+		}
 	}
-	j.gap.count += uint64(len(entries))
-	j.gap.last = entries[len(entries)-1].Transition
-	for _, e := range entries {
-		j.gap.hosts[e.Transition.Host] = e
+}
+
+// add accounts for one entry.
+func (g *gap) add(e *Entry) {
+	if g.hosts == nil {
+		g.hosts = make(map[beat.HostID]Entry)
 	}
-	j.metrics.refused.Add(float64(len(entries)))
+	g.hosts[e.host()] = *e
+	if e.Transition.Number == 0 {
+		return
+	}
+	if g.count == 0 {
+		g.from = e.Transition.Number
+	}
+	g.count++
+	g.last = e.Transition
+}
+
+// host is whom the entry is about.
+func (e *Entry) host() beat.HostID {
+	if e.Transition.Host != "" {
+		return e.Transition.Host
+	}
+	return e.Record.Host
 }

@@ -4,7 +4,6 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
-	"github.com/hb-mesh/hb-mesh/relay/roster"
 )
 
 // shedPart is the part of the bounds that is shed at once when they are
@@ -68,11 +67,9 @@ func (c *change) host(e Entry) {
 		c.deletes = append(c.deletes, hostKey(e.Transition.Host))
 		return
 	}
-	r := e.Record
-	if r.Host == "" {
-		r = roster.Record{Host: e.Transition.Host, State: e.Transition.State, Number: e.Transition.Number}
+	if r := e.Record; r.Host != "" {
+		c.set(hostKey(r.Host), encode(r))
 	}
-	c.set(hostKey(r.Host), encode(r))
 }
 
 // planShed picks the oldest entries that must go to make room for what is

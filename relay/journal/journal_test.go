@@ -112,6 +112,21 @@ func TestEntriesAndHostsSurviveARestart(t *testing.T) {
 	}
 }
 
+func TestARecordAloneIsNoEntry(t *testing.T) {
+	o := options(t.TempDir())
+	j := open(t, o)
+	appendAll(t, j, 1, 1)
+	note := journal.Entry{Record: roster.Record{Host: "pos1", State: beat.Up, Number: 1}}
+	if err := j.Append(t.Context(), []journal.Entry{note, entry(2)}); err != nil {
+		t.Fatal(err)
+	}
+	j = reopen(t, j, o)
+	hosts, err := j.Hosts()
+	if err != nil || len(hosts) != 2 || hosts[0].State != beat.Up || len(batch(t, j, 0)) != 2 {
+		t.Fatalf("hosts %+v, entries %v, %v", hosts, numbers(batch(t, j, 0)), err)
+	}
+}
+
 func TestBatchIsTheOldestWithinItsBounds(t *testing.T) {
 	j := open(t, options(t.TempDir()))
 	appendAll(t, j, 1, 100)

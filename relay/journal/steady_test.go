@@ -115,7 +115,7 @@ func TestADiskThatRunsFull(t *testing.T) {
 		shed = shed || j.Stats().Lost > 0 && !refused
 		if free, err := o.FreeSpace(o.Dir); err != nil {
 			t.Fatal(err)
-		} else if free > o.Reserve+4*mib {
+		} else if free > o.Reserve+16*mib {
 			if _, err := ballast.Write(block); err != nil {
 				t.Fatal(err)
 			}
