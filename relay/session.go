@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hb-mesh/hb-mesh/relay/guard"
+	"github.com/hb-mesh/hb-mesh/relay/ingress"
 	"github.com/hb-mesh/hb-mesh/relay/roster"
 	"github.com/hb-mesh/hb-mesh/relay/uplink"
 )
@@ -24,17 +24,14 @@ import (
 type session struct {
 	r              *Relay
 	mqttLn, httpLn net.Listener
-	lan            lan
-	server         *http.Server
+	lan            *ingress.Ingress
+	mux            *http.ServeMux
 
 	failed  chan error
 	uplinks stage
 	doors   stage
 	core    stage
 }
-
-// lastAnswers is how long HTTP requests that are being answered may take on.
-const lastAnswers = 300 * time.Millisecond
 
 // stage is goroutines that stop together.
 type stage struct {
@@ -109,22 +106,18 @@ func (s *session) open() error {
 func (s *session) openDoors() error {
 	r := s.r
 	m := guard.NewMetrics(r.o.Registry, "hbmesh_relay")
-	o := guard.DefaultOptions()
-	o.ConnectTimeout, o.ExemptLoopback = r.o.ConnectTimeout, r.o.ExemptLoopback
-	o.MaxPerAddress, o.PacketsPerSecond = r.o.ConnectionsPerAddress, r.o.BeatsPerSecond
+	o := ingress.DefaultOptions()
+	o.Keyed, o.Keys, o.NewHosts, o.ExemptLoopback = r.o.Keyed, r.o.Keys, r.o.NewHostsPerHour, r.o.ExemptLoopback
+	o.Guard.ConnectTimeout, o.Guard.MaxPerAddress, o.Guard.PacketsPerSecond = r.o.ConnectTimeout, r.o.ConnectionsPerAddress, r.o.BeatsPerSecond
 	var err error
-	if s.lan, err = r.newLAN(o, m); err != nil {
+	if s.lan, err = ingress.New(o, r.core, r.log.With("part", "lan"), ingress.NewMetrics(r.o.Registry), m); err != nil {
 		return fmt.Errorf("wire the LAN's doors: %w", err)
 	}
-	mux := http.NewServeMux()
-	s.lan.Mount(mux)
-	if err := r.mountPage(mux); err != nil {
-		return err
-	}
-	mux.Handle("GET /metrics", r.countHosts(promhttp.HandlerFor(r.o.Registry, promhttp.HandlerOpts{})))
-	s.httpLn = guard.Listen(s.httpLn, o, r.log, m)
-	s.server = guard.HTTPServer(o, mux, r.log, m)
-	return nil
+	s.mux = http.NewServeMux()
+	s.lan.Mount(s.mux)
+	s.mux.Handle("GET /v1/status", guard.Status(r.Status))
+	s.mux.Handle("GET /metrics", r.countHosts(promhttp.HandlerFor(r.o.Registry, promhttp.HandlerOpts{})))
+	return r.mountPage(s.mux)
 }
 
 // start starts every goroutine.
@@ -137,12 +130,8 @@ func (s *session) start() {
 	up := s.uplinks.begin()
 	s.uplinks.wg.Go(func() { s.fail("uplinks", r.uplinks.Run(up)) })
 	doors := s.doors.begin()
-	s.doors.wg.Go(func() { s.fail("MQTT door", s.lan.Serve(doors, s.mqttLn)) })
-	s.doors.wg.Go(func() {
-		if err := s.server.Serve(s.httpLn); !errors.Is(err, http.ErrServerClosed) {
-			s.fail("HTTP door", err)
-		}
-	})
+	s.doors.wg.Go(func() { s.fail("MQTT door", s.lan.RunMQTT(doors, s.mqttLn)) })
+	s.doors.wg.Go(func() { s.fail("HTTP door", s.lan.RunHTTP(doors, s.httpLn, s.mux)) })
 }
 
 // fail ends Run where a part ended that should not.
@@ -165,13 +154,6 @@ func (s *session) close() {
 		r.core.close() // from here on the ends of connections are our own doing
 	}
 	late("uplinks", s.uplinks.end(time.Until(deadline)*2/3))
-	if s.server != nil {
-		answer, stop := context.WithTimeout(context.Background(), min(lastAnswers, time.Until(deadline)/4))
-		if err := s.server.Shutdown(answer); err != nil {
-			_ = s.server.Close() // it is over for whoever is that slow
-		}
-		stop()
-	}
 	late("doors", s.doors.end(time.Until(deadline)/2))
 	for _, ln := range []net.Listener{s.mqttLn, s.httpLn} {
 		if ln != nil {
