@@ -111,7 +111,7 @@ type (
 	Forward struct{ Verdicts []presence.Verdict }
 	// Save puts an incident's state into the table.
 	Save struct{ Incident Incident }
-	// Event is for logs and counters: an incident changed.
+	// Happened is for logs and counters: an incident changed.
 	Happened struct {
 		Incident Incident
 		Change   Change

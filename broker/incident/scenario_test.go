@@ -133,7 +133,7 @@ func (m *mesh) stopRelay(store beat.StoreID, heard bool) {
 	}
 }
 
-// host demo/pos1 missing
+// hostLine does "host demo/pos1 missing".
 func (m *mesh) hostLine(w []string) error {
 	store, host, _ := strings.Cut(w[1], "/")
 	var s beat.HostState
@@ -144,7 +144,7 @@ func (m *mesh) hostLine(w []string) error {
 	return nil
 }
 
-// direct us-east-1 demo/pos1 30s
+// directLine does "direct us-east-1 demo/pos1 30s".
 func (m *mesh) directLine(w []string) error {
 	store, host, _ := strings.Cut(w[2], "/")
 	every, err := time.ParseDuration(w[3])
@@ -155,7 +155,7 @@ func (m *mesh) directLine(w []string) error {
 	return nil
 }
 
-// told nothing, or told a, b (in any order)
+// expect does "told nothing", or "told a, b" (in any order).
 func (m *mesh) expect(list string) error {
 	var want []string
 	for s := range strings.SplitSeq(list, ",") {
@@ -173,7 +173,7 @@ func (m *mesh) expect(list string) error {
 	return nil
 }
 
-// state us-east-1 demo up, or state us-east-1 demo/pos1 covered
+// expectState does "state us-east-1 demo up", or "… demo/pos1 covered".
 func (m *mesh) expectState(w []string) error {
 	n := m.node(beat.Region(w[1]))
 	store, host, isHost := strings.Cut(w[2], "/")

@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -61,7 +62,6 @@ type store struct {
 	reason  Reason
 	stateAt time.Time
 	cond    Condition
-	cause   Cause
 	oneSide bool
 
 	// Bookkeeping.
@@ -159,7 +159,7 @@ func (p *Presence) birth(conn Conn, r *beat.Report) {
 		p.emit(&Close{Conn: conn, Reason: FutureEpoch})
 		p.emit(&Refused{ID: id, Reason: FutureEpoch})
 		return
-	case !sameRelay && s.session == sessionOpen && s.isRetired(r.Relay):
+	case !sameRelay && s.session == sessionOpen && slices.Contains(s.retired, r.Relay):
 		p.emit(&Close{Conn: conn, Reason: Retired})
 		p.emit(&Refused{ID: id, Reason: Retired})
 		return
@@ -182,15 +182,6 @@ func (p *Presence) birth(conn Conn, r *beat.Report) {
 	p.emit(&Acked{Conn: conn, ID: id, Ack: beat.Ack{
 		V: beat.Wire, Epoch: r.Epoch, Seq: r.Seq, Incarnation: r.Incarnation, Top: s.top,
 	}})
-}
-
-func (s *store) isRetired(relay beat.RelayID) bool {
-	for _, r := range s.retired {
-		if r == relay {
-			return true
-		}
-	}
-	return false
 }
 
 const keepRetired = 8

@@ -20,9 +20,9 @@ func (n Now) Add(d time.Duration) Now {
 func (n Now) At(mono time.Duration) time.Time { return n.Wall.Add(mono - n.Mono) }
 
 const (
-	// MinInterval and MaxInterval bound what a beat may promise (hb-api's own
-	// range, in time: 1000 to 43200000 ms).
+	// MinInterval is the shortest promise of a beat: hb-api's 1000 ms.
 	MinInterval = time.Second
+	// MaxInterval is the longest: hb-api's 43200000 ms.
 	MaxInterval = 12 * time.Hour
 	// DefaultInterval holds for a beat that promises nothing and whose host has
 	// no declared interval: hb-api's 600000 ms.
