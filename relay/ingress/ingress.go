@@ -41,9 +41,8 @@ type Ingress struct {
 	base   context.Context //nolint:containedctx // see above
 	cancel context.CancelFunc
 
-	mu    sync.Mutex // guards what follows
-	live  map[uint64]roster.Source
-	heirs map[uint64][]beat.HostID // by the connection that took over
+	mu   sync.Mutex // guards what follows
+	live map[uint64]*heir
 }
 
 // New wires the door; it starts nothing. log and the metrics may be nil.
@@ -68,7 +67,7 @@ func New(o Options, sink Sink, log *slog.Logger, m *Metrics, doors *guard.Metric
 		opt: o, sink: sink, log: log, metrics: m, doors: doors, logins: o.Guard.Logins,
 		hosts:   newNewcomers(o.NewHosts),
 		viaMQTT: m.Beats.WithLabelValues("mqtt"), viaHTTP: m.Beats.WithLabelValues("http"),
-		live: make(map[uint64]roster.Source), heirs: make(map[uint64][]beat.HostID),
+		live: make(map[uint64]*heir),
 	}
 	i.base, i.cancel = context.WithCancel(context.Background())
 	for _, k := range o.Keys {

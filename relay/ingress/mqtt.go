@@ -36,7 +36,17 @@ func (d *mqttDoor) Connect(c *guard.Client) error {
 		}
 	}
 	c.Data = r
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.live[c.ID] = &heir{from: r.from}
 	return nil
+}
+
+// heir is a connection that may take over another's hosts.
+type heir struct {
+	from        roster.Source
+	established bool
+	hosts       []beat.HostID // inherited before it was established
 }
 
 // Established says which hosts have a connection again: the will's, and those
@@ -44,9 +54,9 @@ func (d *mqttDoor) Connect(c *guard.Client) error {
 func (d *mqttDoor) Established(c *guard.Client) {
 	i, r := (*Ingress)(d), registerOf(c)
 	i.mu.Lock()
-	i.live[c.ID] = r.from
-	hosts := i.heirs[c.ID]
-	delete(i.heirs, c.ID)
+	h := i.live[c.ID]
+	h.established = true
+	hosts := h.hosts
 	i.mu.Unlock()
 	if r.will != "" && !slices.Contains(hosts, r.will) {
 		hosts = append(hosts, r.will)
@@ -125,7 +135,6 @@ func (d *mqttDoor) Ended(c *guard.Client, e guard.End) {
 	i, r := (*Ingress)(d), registerOf(c)
 	i.mu.Lock()
 	delete(i.live, c.ID)
-	delete(i.heirs, c.ID)
 	i.mu.Unlock()
 	if e.Cause == guard.DoorClosed {
 		return
@@ -144,13 +153,14 @@ func (d *mqttDoor) Ended(c *guard.Client, e guard.End) {
 // when it is established.
 func (i *Ingress) bequeath(by uint64, hosts []beat.HostID) {
 	i.mu.Lock()
-	from, live := i.live[by]
-	if !live {
-		i.heirs[by] = hosts
+	h := i.live[by]
+	now := h != nil && h.established
+	if h != nil && !now {
+		h.hosts = hosts
 	}
 	i.mu.Unlock()
-	if live {
-		i.connected(from, hosts)
+	if now {
+		i.connected(h.from, hosts)
 	}
 }
 

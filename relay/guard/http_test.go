@@ -1,0 +1,252 @@
+package guard_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/guard"
+)
+
+// region answers as a broker would: a key for a store, one for none, one for
+// all.
+func region(delivered *[]string) *http.ServeMux {
+	mux := http.NewServeMux()
+	(&guard.Beats{
+		Authorize: func(_ *http.Request, key string) (guard.Rights, error) {
+			switch key {
+			case "of-demo":
+				return guard.Rights{Store: "demo"}, nil
+			case "of-none":
+				return guard.Rights{}, nil
+			case "fleet":
+				return guard.Rights{Any: true}, nil
+			case "broken":
+				return guard.Rights{}, errors.New("table is down")
+			}
+			return guard.Rights{}, guard.Forbidden
+		},
+		Deliver: func(_ context.Context, from netip.AddrPort, store beat.StoreID, b beat.Beat) error {
+			if b.Host == "full" {
+				return &guard.Refusal{Status: http.StatusTooManyRequests, Message: "too many"}
+			}
+			if delivered != nil {
+				*delivered = append(*delivered, string(store)+"/"+string(b.Host))
+			}
+			return nil
+		},
+		BodyTimeout: 200 * time.Millisecond,
+	}).Mount(mux)
+	return mux
+}
+
+func TestTheKeyBindsTheStore(t *testing.T) {
+	for _, c := range []struct {
+		key, body string
+		status    int
+		want      string
+	}{
+		{"of-demo", `{"hostId":"a"}`, 200, "demo/a"},
+		{"of-demo", `{"hostId":"a","storeId":"demo"}`, 200, "demo/a"},
+		{"of-demo", `{"hostId":"a","storeId":"other"}`, 403, ""},
+		{"of-none", `{"hostId":"a"}`, 200, "default/a"},
+		{"of-none", `{"hostId":"a","storeId":"demo"}`, 403, ""},
+		{"fleet", `{"hostId":"a","storeId":"other"}`, 200, "other/a"},
+		{"fleet", `{"hostId":"a"}`, 200, "default/a"},
+		{"fleet", `{"hostId":"a","storeId":"No Store"}`, 400, ""},
+		{"fleet", `{"hostId":"full"}`, 429, ""},
+		{"broken", `{"hostId":"a"}`, 500, ""},
+		{"wrong", `{"hostId":"a"}`, 403, ""},
+		{"", ``, 403, ""},
+	} {
+		var got []string
+		r := httptest.NewRequest(http.MethodPost, "/v1/heartbeat", strings.NewReader(c.body))
+		r.Header.Set("x-api-key", c.key)
+		w := httptest.NewRecorder()
+		region(&got).ServeHTTP(w, r)
+		if w.Code != c.status || strings.Join(got, " ") != c.want {
+			t.Errorf("key %q, %s: %d %s, delivered %v", c.key, c.body, w.Code, w.Body, got)
+		}
+		if w.Code == 403 && w.Body.String() != `{"message":"Forbidden"}` {
+			t.Errorf("the answer is %s", w.Body)
+		}
+	}
+}
+
+// listen serves h as a tier does.
+func listen(t *testing.T, h http.Handler, change func(*guard.Options)) string {
+	t.Helper()
+	o := guard.DefaultOptions()
+	o.ExemptLoopback = true
+	if change != nil {
+		change(&o)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := guard.HTTPServer(o, h, nil, nil)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = s.Serve(guard.Listen(ln, o, nil, nil)) }()
+	t.Cleanup(func() { _ = s.Close(); <-done })
+	return ln.Addr().String()
+}
+
+// exchange sends text and returns the first line of the answer.
+func exchange(t *testing.T, addr, text string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, _ = io.WriteString(c, text)
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	line, _ := bufio.NewReader(c).ReadString('\n')
+	return strings.TrimSpace(line)
+}
+
+func TestASlowBodyIsRefusedInTime(t *testing.T) {
+	addr := listen(t, region(nil), nil)
+	start := time.Now()
+	got := exchange(t, addr, "POST /v1/heartbeat HTTP/1.1\r\nHost: x\r\nx-api-key: fleet\r\nContent-Length: 100\r\n\r\n{")
+	if took := time.Since(start); !strings.Contains(got, "408") || took > patience/2 {
+		t.Errorf("%q after %v", got, took)
+	}
+}
+
+func TestASlowHeaderIsClosed(t *testing.T) {
+	addr := listen(t, region(nil), func(o *guard.Options) { o.ConnectTimeout = 100 * time.Millisecond })
+	if got := exchange(t, addr, "POST /v1/heartbeat HT"); got != "" && !strings.Contains(got, "408") && !strings.Contains(got, "400") {
+		t.Errorf("answer %q", got)
+	}
+}
+
+func TestHTTPConnectionsOfStrangersAreBounded(t *testing.T) {
+	addr := listen(t, region(nil), func(o *guard.Options) {
+		o.ExemptLoopback, o.MaxPerAddress, o.MaxStrangersPerAddress = false, 0, 3
+	})
+	const good = "POST /v1/heartbeat HTTP/1.1\r\nHost: x\r\nx-api-key: fleet\r\nContent-Length: 14\r\n\r\n{\"hostId\":\"a\"}"
+	for range 5 { // they stay open, and are no strangers
+		w := dial(t, addr)
+		_, _ = io.WriteString(w, good)
+		if line, _ := w.r.ReadString('\n'); !strings.Contains(line, "200") {
+			t.Fatalf("answer %q", line)
+		}
+	}
+	for range 3 {
+		dial(t, addr)
+	}
+	eventually(t, "a fourth stranger to be turned away", func() bool { return exchange(t, addr, good) == "" })
+}
+
+func TestRequestsAboveTheRateWait(t *testing.T) {
+	addr := listen(t, region(nil), func(o *guard.Options) { o.PacketsPerSecond = 20 })
+	start := time.Now()
+	c := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer c.CloseIdleConnections()
+	for range 50 {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/ping/pos1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("x-api-key", "fleet")
+		resp, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != 200 {
+			t.Fatalf("status %d", resp.StatusCode)
+		}
+	}
+	if took := time.Since(start); took < 400*time.Millisecond {
+		t.Errorf("50 requests at 20 a second, 40 at once, took %v", took)
+	}
+}
+
+func TestWrongKeysAreAnsweredLateInTheEnd(t *testing.T) {
+	beats := &guard.Beats{
+		Authorize: func(*http.Request, string) (guard.Rights, error) { return guard.Rights{}, guard.Forbidden },
+		Logins:    guard.NewLogins(3, 200*time.Millisecond),
+	}
+	mux := http.NewServeMux()
+	beats.Mount(mux)
+	for n := range 4 {
+		start := time.Now()
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/ping/a", nil))
+		if took := time.Since(start); w.Code != 403 || (took >= 200*time.Millisecond) != (n == 3) {
+			t.Errorf("wrong key %d: %d after %v", n+1, w.Code, took)
+		}
+	}
+}
+
+func TestStatusSaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		status int
+		answer string
+	}{
+		{nil, 200, `{"message":"OK"}`},
+		{errors.New("no uplink is open"), 500, `{"message":"no uplink is open"}`},
+		{&guard.Refusal{Status: 503, Message: "standby"}, 503, `{"message":"standby"}`},
+	} {
+		w := httptest.NewRecorder()
+		guard.Status(func() error { return c.err }).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v1/status", nil))
+		if w.Code != c.status || w.Body.String() != c.answer {
+			t.Errorf("%v: %d %s", c.err, w.Code, w.Body)
+		}
+	}
+}
+
+// FuzzBody posts a body: the answer is one of the contract's, and what is
+// delivered is valid.
+func FuzzBody(f *testing.F) {
+	for _, s := range []string{
+		``, ` `, `{}`, `null`, `[]`, `"x"`, `{"hostId":"pos1"}`, `{"hostId":17,"intervalMs":"1e3"}`,
+		`{"hostId":"pos1","intervalMs":43200000.9}garbage`, `{"hostId":"pos1","intervalMs":1e999}`,
+		`{"hostId":"pos1","intervalMs":{},"status":7,"message":"\u0000\ud800","storeId":[]}`,
+		"{\"hostId\":\"pos1\",\"message\":\"\xff\xfe\"}", strings.Repeat("[", 20000), `{"hostId":"pos1","hostId":"pos2"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var got []beat.Beat
+		beats := &guard.Beats{
+			Authorize: func(*http.Request, string) (guard.Rights, error) { return guard.Rights{Any: true}, nil },
+			Deliver: func(_ context.Context, _ netip.AddrPort, store beat.StoreID, b beat.Beat) error {
+				if _, err := beat.ParseStoreID(string(store)); err != nil {
+					t.Errorf("store %q is delivered", store)
+				}
+				got = append(got, b)
+				return nil
+			},
+		}
+		mux := http.NewServeMux()
+		beats.Mount(mux)
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/heartbeat", bytes.NewReader(body)))
+		if !json.Valid(w.Body.Bytes()) || w.Code != 200 && w.Code != 400 && w.Code != 413 || (w.Code == 200) != (len(got) == 1) {
+			t.Fatalf("%d %s, delivered %v", w.Code, w.Body, got)
+		}
+		for _, b := range got {
+			if _, err := beat.ParseHostID(string(b.Host)); err != nil || len(b.Message) > 256 || len(b.Version) > 64 ||
+				b.Interval != 0 && (b.Interval < beat.MinInterval || b.Interval > beat.MaxInterval) {
+				t.Errorf("delivered %+v", b)
+			}
+		}
+	})
+}
