@@ -131,7 +131,7 @@ func TestTextForAPersonAt3AM(t *testing.T) {
 
 Known since Mon 2025-11-24 03:12:23 EST.
 Seen from us-east-1 and us-west-2.
-https://hb.example.com/?store=demo
+https://hb.example.com/#open=demo
 `,
 			"Hosts missing [pos3] in demo since 03:12:09 EST",
 		},
@@ -143,7 +143,7 @@ https://hb.example.com/?store=demo
 
 Known since Mon 2025-11-24 03:12:23 EST.
 Seen from us-east-1 and us-west-2.
-https://hb.example.com/?store=demo
+https://hb.example.com/#open=demo
 `,
 			"Hosts registered [pos3] in demo, lasted 4 min 12 s",
 		},
@@ -155,7 +155,7 @@ https://hb.example.com/?store=demo
 
 Known since Mon 2025-11-24 03:12:23 EST.
 Seen from us-east-1 only: the other region gave no answer.
-https://hb.example.com/?store=demo
+https://hb.example.com/#open=demo
 `,
 			"Store down [demo] since 03:12:09 EST (one region only)",
 		},
@@ -167,7 +167,7 @@ https://hb.example.com/?store=demo
 
 Known since Mon 2025-11-24 03:12:23 EST.
 Seen from us-east-1 and us-west-2.
-https://hb.example.com/?store=demo
+https://hb.example.com/#open=demo
 `,
 			"Hosts failing [pos4] in demo since 03:12:09 EST",
 		},
@@ -236,7 +236,7 @@ func TestEventIsTheContracts(t *testing.T) {
 		"time": "2025-11-24T08:12:23Z", "datacontenttype": "application/json",
 		"data": map[string]any{
 			"title": "Hosts missing [pos3]", "text": render(t, of(it)).Text, "severity": "error", "channelKey": key,
-			"seenFrom": []any{"us-east-1", "us-west-2"}, "link": "https://hb.example.com/?store=demo",
+			"seenFrom": []any{"us-east-1", "us-west-2"}, "link": "https://hb.example.com/#open=demo",
 			"items": []any{map[string]any{
 				"kind": "host-missing", "change": "open", "store": "demo", "host": "pos3",
 				"incident": "inc-demo-pos3", "k": 1.0, "since": "2025-11-24T08:12:09Z",

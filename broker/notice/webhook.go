@@ -177,8 +177,7 @@ func (w *Webhook) answered(status int) error {
 
 // bare strips the URL from an error of net/http: it may hold a token.
 func bare(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

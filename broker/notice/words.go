@@ -189,7 +189,7 @@ func link(n incident.Notice, o RenderOptions) string {
 		return ""
 	}
 	if store := oneStore(n.Items); store != "" {
-		return strings.TrimRight(o.Link, "/") + "/?store=" + plain(string(store))
+		return strings.TrimRight(o.Link, "/") + "/#open=" + plain(string(store)) // the page's own link to a store
 	}
 	return o.Link
 }
