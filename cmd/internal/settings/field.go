@@ -75,14 +75,18 @@ func (f *field) env() string {
 
 const envPrefix = "HB_"
 
+// kebab parts words where a capital follows another letter: memoryMB is
+// memory-mb.
 func kebab(s string) string {
 	var b strings.Builder
+	after := true // a capital, or the beginning
 	for _, c := range s {
-		if unicode.IsUpper(c) {
+		upper := unicode.IsUpper(c)
+		if upper && !after {
 			b.WriteByte('-')
-			c = unicode.ToLower(c)
 		}
-		b.WriteRune(c)
+		b.WriteRune(unicode.ToLower(c))
+		after = upper
 	}
 	return b.String()
 }
