@@ -2,8 +2,8 @@ package uplink
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -14,8 +14,11 @@ import (
 type Relay interface {
 	// Picture is the whole picture of this instant; the caller owns it.
 	Picture() *beat.Picture
-	// Exceed says that a region knows numbers up to top: the next ones must be
-	// above. It is called before any journal of the boot leaves.
+	// Given is the highest number that a region may know of this relay's
+	// incarnation, unless its journal was restored from a copy.
+	Given() beat.Number
+	// Exceed makes the next numbers exceed top, which a region knows. It is
+	// called before any journal of the boot leaves.
 	Exceed(top beat.Number) error
 	// Forget retires a host: a region ordered it. An unknown host is no error.
 	Forget(host beat.HostID)
@@ -37,9 +40,8 @@ type Incarnations interface {
 	Renew() (beat.Incarnation, error)
 	// NextEpoch returns an epoch never returned before, above the given one.
 	NextEpoch(above beat.Epoch) (beat.Epoch, error)
-	// EpochTop and NumberTop are the highest that are reserved on disk.
+	// EpochTop is the highest that is reserved on disk.
 	EpochTop() beat.Epoch
-	NumberTop() beat.Number
 }
 
 // Entries are the transitions that no region has taken yet.
@@ -56,7 +58,7 @@ type Entries interface {
 type Status struct {
 	Region  beat.Region `json:"region"`
 	Address string      `json:"address"`
-	// Open says that the region acknowledged the birth of this connection.
+	// Open says that the region acked the birth of this connection.
 	Open  bool       `json:"open"`
 	Home  bool       `json:"home"`
 	Epoch beat.Epoch `json:"epoch,omitempty"`
@@ -68,20 +70,169 @@ type Status struct {
 }
 
 // Group is a relay's uplinks, one per region.
-type Group struct{}
+type Group struct {
+	options Options
+	relay   Relay
+	journal Journal
+	log     *slog.Logger
+	metrics *Metrics
+	courier *courier
+	links   []*link
+
+	mu sync.Mutex // guards what follows
+	// epoch is the highest that this journal ever gave.
+	epoch beat.Epoch
+	// trusted says that regions acked this incarnation before this start.
+	trusted bool
+	// renewed says that this boot made its new incarnation already.
+	renewed bool
+}
 
 // New wires the uplinks and starts nothing.
 func New(o Options, r Relay, j Journal, log *slog.Logger, m *Metrics) (*Group, error) {
-	return nil, errors.ErrUnsupported
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	g := &Group{
+		options: o, relay: r, journal: j, log: log, metrics: m,
+		epoch: j.EpochTop(), trusted: j.Acked(),
+	}
+	for _, region := range o.Regions {
+		l, err := newLink(g, region)
+		if err != nil {
+			return nil, err
+		}
+		g.links = append(g.links, l)
+	}
+	g.courier = newCourier(g.links, j, o.BatchTimeout, log, m)
+	return g, nil
 }
 
 // Run keeps a connection to each region until ctx is done. Then it says bye to
 // each, within Options.ByeTimeout, and returns nil.
-func (g *Group) Run(ctx context.Context) error { return errors.ErrUnsupported }
+func (g *Group) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	for _, l := range g.links {
+		running.Go(func() { l.run(ctx) })
+	}
+	running.Wait()
+	return nil
+}
 
 // Changed says that the picture or the journal changed: a report leaves on each
-// open link within Options.Coalesce. It does not block.
-func (g *Group) Changed() {}
+// open link when Options.Coalesce is over, together with what changes until
+// then. It does not block.
+func (g *Group) Changed() {
+	for _, l := range g.links {
+		l.dirty.Store(true)
+		l.wake()
+	}
+}
 
 // Status is each uplink, in the order of Options.Regions.
-func (g *Group) Status() []Status { return nil }
+func (g *Group) Status() []Status {
+	home := g.courier.homeRegion()
+	out := make([]Status, len(g.links))
+	for i, l := range g.links {
+		out[i] = l.status()
+		out[i].Home = l.region.Region == home
+	}
+	return out
+}
+
+// nextEpoch is the epoch of the next attempt of a link, above the given one.
+func (g *Group) nextEpoch(above beat.Epoch) (beat.Epoch, error) {
+	e, err := g.journal.NextEpoch(above)
+	if err != nil {
+		return 0, err //nolint:wrapcheck // the link wraps it
+	}
+	g.mu.Lock()
+	g.epoch = max(g.epoch, e)
+	g.mu.Unlock()
+	return e, nil
+}
+
+// heardEpoch is told that a region knows an epoch of this relay: one that was
+// never given here means that the journal was restored from a copy.
+func (g *Group) heardEpoch(l *link, known beat.Epoch) {
+	g.mu.Lock()
+	beyond := known > g.epoch
+	g.mu.Unlock()
+	if beyond {
+		g.restored(l)
+	}
+}
+
+// heardNumber is told the highest number that a region knows of this
+// incarnation. The error says that the numbers could not be made to exceed it.
+func (g *Group) heardNumber(l *link, top beat.Number) error {
+	if top <= g.relay.Given() {
+		return nil
+	}
+	g.restored(l)
+	return g.relay.Exceed(top) //nolint:wrapcheck // the link logs it
+}
+
+// restored makes a new incarnation, once per boot, if this one was acked: what
+// the region knows happened after the copy was taken. An incarnation that
+// nobody acked is new, and the region remembers another relay of this name.
+func (g *Group) restored(l *link) {
+	g.mu.Lock()
+	must := !g.renewed && (g.trusted || l.known.Load())
+	g.renewed = g.renewed || must
+	g.mu.Unlock()
+	if !must {
+		return
+	}
+	inc, err := g.journal.Renew()
+	if err != nil {
+		g.log.Error("the journal was restored from a copy, and no new incarnation can be made: make room on the disk", "err", err)
+		g.mu.Lock()
+		g.renewed = false
+		g.mu.Unlock()
+		return
+	}
+	g.log.Warn("the journal was restored from a copy: the relay goes on as a new incarnation", "incarnation", inc.String())
+	g.metrics.renewed.Inc()
+	g.courier.reset()
+	for _, l := range g.links {
+		l.wake() // its session names the old one in its will
+	}
+}
+
+// acked does what a region's ack says. l is the link that brought it, birth
+// says that it answers this connection's birth.
+func (g *Group) acked(l *link, a beat.Ack, birth bool) {
+	if a.Incarnation != g.journal.Incarnation() {
+		return
+	}
+	if birth {
+		if err := g.heardNumber(l, a.Top); err != nil {
+			l.log.Error("no numbers above those that the region knows: no history leaves", "top", uint64(a.Top), "err", err)
+			return
+		}
+		if a.Incarnation != g.journal.Incarnation() {
+			return // it is a new one now
+		}
+		l.known.Store(true)
+		if err := g.journal.NoteAcked(); err != nil {
+			l.log.Warn("the journal cannot note that it was acked", "err", err)
+		}
+		g.courier.opened(l, a.Home)
+	}
+	if a.Through > 0 {
+		g.courier.taken(l, a.Through)
+	}
+}
+
+// witnesses is what the relay knows of the regions other than l's.
+func (g *Group) witnesses(l *link) []beat.Witness {
+	var out []beat.Witness
+	for _, o := range g.links {
+		if o != l {
+			out = append(out, o.witness())
+		}
+	}
+	return out
+}

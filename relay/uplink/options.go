@@ -3,6 +3,9 @@ package uplink
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"time"
 
@@ -19,6 +22,34 @@ type Region struct {
 	Password string
 	// TLS is used for tls:// addresses; nil means the system's roots.
 	TLS *tls.Config
+}
+
+const (
+	// The contract's times (DESIGN: the WAN side), on a link that costs nothing.
+	defaultReportEvery    = 15 * time.Second
+	defaultKeepalive      = 20 * time.Second
+	defaultAckTimeout     = 10 * time.Second
+	defaultConnectTimeout = 5 * time.Second
+	defaultReconnectFirst = time.Second
+	defaultReconnectCap   = 30 * time.Second
+	defaultCoalesce       = 250 * time.Millisecond
+	defaultPictureEvery   = 10 * time.Minute
+	defaultBatchTimeout   = 10 * time.Second
+	// defaultByeTimeout leaves a service manager's usual 10 s to the rest.
+	defaultByeTimeout = 3 * time.Second
+
+	maxRegions  = 8
+	maxSoftware = 64
+)
+
+// DefaultOptions are the contract's times, with no identity and no regions.
+func DefaultOptions() Options {
+	return Options{
+		ReportEvery: defaultReportEvery, Keepalive: defaultKeepalive, AckTimeout: defaultAckTimeout,
+		ConnectTimeout: defaultConnectTimeout, ReconnectFirst: defaultReconnectFirst, ReconnectCap: defaultReconnectCap,
+		Coalesce: defaultCoalesce, PictureEvery: defaultPictureEvery, BatchTimeout: defaultBatchTimeout,
+		ByeTimeout: defaultByeTimeout,
+	}
 }
 
 // Options configure a Group. All durations are above 0 unless they say else.
@@ -44,10 +75,11 @@ type Options struct {
 	ReconnectCap   time.Duration
 	// Coalesce is how long a change waits for others to share its report; may be 0.
 	Coalesce time.Duration
-	// PictureEvery is how often a whole picture leaves without a change.
+	// PictureEvery is how often a whole picture leaves without a change; 0 is
+	// the default.
 	PictureEvery time.Duration
 	// BatchTimeout is how long a journal batch may lack its ack before the
-	// other region gets it.
+	// other region gets it; 0 is the default.
 	BatchTimeout time.Duration
 	// ByeTimeout bounds the farewell when Run ends.
 	ByeTimeout time.Duration
@@ -58,4 +90,54 @@ type Options struct {
 	Now func() beat.Now
 	// Jitter returns a number of [0, 1); nil is math/rand's.
 	Jitter func() float64
+}
+
+func (o Options) withDefaults() Options {
+	if o.PictureEvery == 0 {
+		o.PictureEvery = defaultPictureEvery
+	}
+	if o.BatchTimeout == 0 {
+		o.BatchTimeout = defaultBatchTimeout
+	}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{}).DialContext
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	return o
+}
+
+func (o Options) validate() error {
+	for name, d := range map[string]time.Duration{
+		"ReportEvery": o.ReportEvery, "AckTimeout": o.AckTimeout, "ConnectTimeout": o.ConnectTimeout,
+		"ReconnectFirst": o.ReconnectFirst, "ReconnectCap": o.ReconnectCap, "PictureEvery": o.PictureEvery,
+		"BatchTimeout": o.BatchTimeout, "ByeTimeout": o.ByeTimeout,
+	} {
+		if d <= 0 || d > 24*time.Hour {
+			return fmt.Errorf("uplink: %s is %v, want more than 0 and at most a day", name, d)
+		}
+	}
+	switch {
+	case o.Identity.Store == "" || o.Identity.Relay == "" || o.Boot.IsZero():
+		return errors.New("uplink: no identity or no boot")
+	case o.Keepalive < time.Second || o.Keepalive%time.Second != 0 || o.Keepalive > 12*time.Hour:
+		return fmt.Errorf("uplink: keepalive %v, want whole seconds from 1 to 43200", o.Keepalive)
+	case o.Coalesce < 0 || o.Coalesce >= o.ReportEvery:
+		return fmt.Errorf("uplink: coalesce %v, want less than reportEvery %v", o.Coalesce, o.ReportEvery)
+	case o.Now == nil:
+		return errors.New("uplink: no clock")
+	case len(o.Software) > maxSoftware:
+		return fmt.Errorf("uplink: version of %d bytes, at most %d", len(o.Software), maxSoftware)
+	case len(o.Regions) == 0 || len(o.Regions) > maxRegions:
+		return fmt.Errorf("uplink: %d regions, want 1 to %d", len(o.Regions), maxRegions)
+	}
+	seen := map[beat.Region]bool{}
+	for _, r := range o.Regions {
+		if seen[r.Region] {
+			return fmt.Errorf("uplink: region %s is there twice", r.Region)
+		}
+		seen[r.Region] = true
+	}
+	return nil
 }
