@@ -55,6 +55,9 @@ func (h *partHandler) adopted(r slog.Record) {
 		values[a.Key] = a.Value.String()
 		return true
 	})
+	if values["store"] == "" {
+		return // the relay says it too: a region's word is enough
+	}
 	for i := range registers {
 		if values["store"] == string(store) && values["host"] == string(tillName(i)) {
 			return
