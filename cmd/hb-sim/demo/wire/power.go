@@ -80,12 +80,14 @@ func (p *Power) Cut() {
 	p.off, p.conns, p.listeners = true, nil, nil
 	p.mu.Unlock()
 
+	// The connections first: a program that sees its port closed could still
+	// say goodbye on one.
 	p.kill()
-	for ln := range listeners {
-		_ = ln.Close()
-	}
 	for c := range conns {
 		_ = Reset(c.Conn)
+	}
+	for ln := range listeners {
+		_ = ln.Close()
 	}
 }
 
