@@ -63,7 +63,7 @@ func (w Write) Check() error {
 	if w.Fence.Key == w.Item.Key {
 		return fmt.Errorf("%w: item %.100q is its own fence", ErrInvalid, w.Item.SK)
 	}
-	return w.Fence.Key.Check()
+	return w.Fence.Check()
 }
 
 // CheckPut returns ErrInvalid, wrapped, for items that Put does not take: an

@@ -2,6 +2,7 @@ package cloudtest
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/hb-mesh/hb-mesh/broker/table"
@@ -50,11 +51,7 @@ func (c *Counter) Count() Count {
 func (c *Counter) Keys() map[table.Key]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	keys := make(map[table.Key]int, len(c.keys))
-	for k, n := range c.keys {
-		keys[k] = n
-	}
-	return keys
+	return maps.Clone(c.keys)
 }
 
 // Reset begins anew and returns what was counted.

@@ -19,8 +19,7 @@ const pollEvery = 100 * time.Millisecond
 // AWS a template does that, and the test ring has a replicator.
 func (t *Table) Ensure(ctx context.Context) error {
 	status, err := t.status(ctx)
-	var missing *types.ResourceNotFoundException
-	if errors.As(err, &missing) {
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		err = t.create(ctx)
 	}
 	for err == nil && status != types.TableStatusActive {
@@ -65,8 +64,7 @@ func (t *Table) create(ctx context.Context) error {
 			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages,
 		},
 	})
-	var exists *types.ResourceInUseException
-	if errors.As(err, &exists) {
+	if _, exists := errors.AsType[*types.ResourceInUseException](err); exists {
 		return nil // another node was faster
 	}
 	return err

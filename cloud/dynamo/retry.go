@@ -45,18 +45,19 @@ func (t *Table) do(ctx context.Context, c call, attempt func(context.Context) er
 	for n := 1; ; n++ {
 		v, cause := t.try(ctx, attempt)
 		maybe = maybe || c.write && v == lost
-		switch {
-		case v == done:
+		switch v {
+		case done:
 			return nil
-		case v == refused:
+		case refused:
 			return t.fail(c, table.ErrConflict, cause)
-		case v == invalid:
+		case invalid:
 			return t.fail(c, table.ErrInvalid, cause)
 		}
 		if progressed(cause) {
 			n = 1 // a batch that shrinks may take as many attempts as it needs
 		}
-		if !(maybe && c.once) && n < t.opts.Attempts && t.wait(ctx, n) {
+		final := maybe && c.once || n >= t.opts.Attempts
+		if !final && t.wait(ctx, n) {
 			t.opts.Metrics.retried(c.name)
 			continue
 		}
@@ -109,8 +110,8 @@ type unprocessedError struct {
 func (e *unprocessedError) Error() string { return fmt.Sprintf("%d items left unprocessed", e.left) }
 
 func progressed(err error) bool {
-	var unprocessed *unprocessedError
-	return errors.As(err, &unprocessed) && unprocessed.progress
+	unprocessed, ok := errors.AsType[*unprocessedError](err)
+	return ok && unprocessed.progress
 }
 
 // judge says what an attempt's error means. Sent says whether the request may
@@ -119,22 +120,19 @@ func judge(err error, sent bool) verdict {
 	if err == nil {
 		return done
 	}
-	var cancelled *types.TransactionCanceledException
-	if errors.As(err, &cancelled) {
+	if cancelled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		return judgeCancelled(cancelled)
 	}
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return judgeCode(api)
 	}
-	var unprocessed *unprocessedError
-	var dial *net.OpError
-	switch {
-	case errors.As(err, &unprocessed), !sent, errors.As(err, &dial) && dial.Op == "dial":
+	if _, unprocessed := errors.AsType[*unprocessedError](err); unprocessed || !sent {
 		return again
-	default:
-		return lost
 	}
+	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
+		return again
+	}
+	return lost
 }
 
 // judgeCode reads DynamoDB's own word.

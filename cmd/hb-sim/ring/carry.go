@@ -113,8 +113,7 @@ func (j *replicator) put(to *node, rec record, expr string) error {
 			ConditionExpression: &expr, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		})
 	}
-	var refused *types.ConditionalCheckFailedException
-	if errors.As(err, &refused) {
+	if _, refused := errors.AsType[*types.ConditionalCheckFailedException](err); refused {
 		return nil
 	}
 	return err
@@ -177,8 +176,7 @@ func (j *replicator) copyItem(ctx context.Context, from beat.Region, to *node, i
 		ExpressionAttributeNames:  map[string]string{"#at": attrAt, "#by": attrBy},
 		ExpressionAttributeValues: map[string]types.AttributeValue{":at": item[attrAt], ":by": item[attrBy]},
 	})
-	var refused *types.ConditionalCheckFailedException
-	if errors.As(err, &refused) {
+	if _, refused := errors.AsType[*types.ConditionalCheckFailedException](err); refused {
 		return nil
 	}
 	return err

@@ -118,8 +118,7 @@ func (j *replicator) follow(from *node, lanes map[*node]chan record) {
 		if j.ctx.Err() != nil {
 			return
 		}
-		var trimmed *streamtypes.TrimmedDataAccessException
-		if errors.As(err, &trimmed) {
+		if _, trimmed := errors.AsType[*streamtypes.TrimmedDataAccessException](err); trimmed {
 			last = "" // another ministack, which does not know it
 		}
 		j.ring.log.Debug("test ring: stream broke", "region", from.region, "err", err)
