@@ -23,6 +23,7 @@ const (
 	blip           = time.Second
 	settle         = 3 * time.Second
 	askTimeout     = time.Second
+	reask          = 2 * time.Second
 	takeover       = 5 * time.Second
 	blind          = 8 * time.Second
 )
