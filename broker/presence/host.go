@@ -46,6 +46,25 @@ type host struct {
 	stateAt time.Time
 	cond    Condition
 	covered bool // since cond was said
+	// bare is the last state that was not covered, and bareAt when it began: a
+	// host that is uncovered in the same state was in it all the time.
+	bare   beat.HostState
+	bareAt time.Time
+}
+
+// enter changes the host's state.
+func (h *host) enter(state beat.HostState, at time.Time) {
+	switch {
+	case state == h.state:
+		return
+	case state == beat.Covered || state == beat.Unknown:
+		h.stateAt = at
+	case state == h.bare:
+		h.stateAt = h.bareAt
+	default:
+		h.bare, h.bareAt, h.stateAt = state, at, at
+	}
+	h.state = state
 }
 
 func (p *Presence) host(s *store, id beat.HostID) *host {
@@ -210,9 +229,7 @@ func (p *Presence) judgeHosts(s *store) {
 	for i := range s.hosts {
 		h := &s.hosts[i]
 		state, why, oneSided := p.judgeHost(s, h)
-		if state != h.state {
-			h.state, h.stateAt = state, p.now.Wall
-		}
+		h.enter(state, p.now.Wall)
 		cond, ok := hostCondition(state)
 		if !ok {
 			h.covered = h.covered || state == beat.Covered
