@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -235,9 +236,7 @@ func newSnapshot(old *snapshot, keys []Key, loaded bool) *snapshot {
 	s := &snapshot{byID: make(map[string]*Key), byHash: make(map[digest][]*Key), loaded: loaded}
 	if old != nil {
 		s.loaded = s.loaded || old.loaded
-		for id, key := range old.byID {
-			s.byID[id] = key
-		}
+		maps.Copy(s.byID, old.byID)
 	}
 	for i := range keys {
 		key := keys[i]

@@ -183,7 +183,8 @@ func newServer(t *testing.T, f *fake, change func(*dashboard.Options)) *dashboar
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func sessions(n int) *int { return &n }
+//go:fix inline
+func sessions(n int) *int { return new(n) }
 
 // demo is one store with eight hosts, in two regions, all well.
 func demo(now time.Time) *fake {
@@ -193,11 +194,11 @@ func demo(now time.Time) *fake {
 		Region: "us-east-1",
 		Regions: []dashboard.Region{
 			{
-				Region: "us-east-1", Self: true, State: dashboard.RegionReady, Since: ago(26 * time.Hour), Node: "a1", Sessions: sessions(1),
+				Region: "us-east-1", Self: true, State: dashboard.RegionReady, Since: ago(26 * time.Hour), Node: "a1", Sessions: new(1),
 				Table: &dashboard.Health{OK: true}, Channels: []dashboard.Channel{{Name: "sns", Health: dashboard.Health{OK: true}}, {Name: "log", Health: dashboard.Health{OK: true}}},
 			},
 			{
-				Region: "us-west-2", State: dashboard.RegionReady, Since: ago(3 * time.Hour), Node: "b1", Sessions: sessions(1),
+				Region: "us-west-2", State: dashboard.RegionReady, Since: ago(3 * time.Hour), Node: "b1", Sessions: new(1),
 				Table: &dashboard.Health{OK: true}, Link: &dashboard.Health{OK: true}, HeardAt: ago(time.Second),
 			},
 		},

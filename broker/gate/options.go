@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// DefaultMQTTAddr and DefaultHTTPAddr are plain doors, so on loopback.
+	// DefaultMQTTAddr is a plain door, so on loopback.
 	DefaultMQTTAddr = "127.0.0.1:1883"
+	// DefaultHTTPAddr is one too.
 	DefaultHTTPAddr = "127.0.0.1:8080"
 
 	// DefaultBirthWithin is how long a relay that has authenticated may wait

@@ -361,7 +361,7 @@ func TestWrongPasswordFlood(t *testing.T) {
 func TestStrangersAtTheMQTTDoor(t *testing.T) {
 	d := open(t, func(o *gate.Options) { o.Strangers = 8 })
 	var relays []mqtt.Client
-	for _, r := range strings.Split("a b c d e f g h i j k l", " ") {
+	for r := range strings.SplitSeq("a b c d e f g h i j k l", " ") {
 		relays = append(relays, dial(t, d.relayOptions(beat.Identity{Store: "demo", Relay: beat.RelayID(r)})))
 	}
 	closed := make(chan struct{}, 100)

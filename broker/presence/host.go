@@ -54,12 +54,12 @@ type host struct {
 
 // enter changes the host's state.
 func (h *host) enter(state beat.HostState, at time.Time) {
-	switch {
-	case state == h.state:
+	switch state {
+	case h.state:
 		return
-	case state == beat.Covered || state == beat.Unknown:
+	case beat.Covered, beat.Unknown:
 		h.stateAt = at
-	case state == h.bare:
+	case h.bare:
 		h.stateAt = h.bareAt
 	default:
 		h.bare, h.bareAt, h.stateAt = state, at, at
@@ -149,10 +149,13 @@ func (p *Presence) directBeat(e *Direct) {
 		h.dInterval = beat.DefaultInterval
 	}
 	state := beat.Up
-	if e.Beat.Status == beat.Fail {
+	switch {
+	case e.Beat.Status == beat.Fail, e.Beat.KeepStatus && h.direct == beat.Failing:
 		state = beat.Failing
 	}
-	h.dMessage = e.Beat.Message
+	if !e.Beat.KeepStatus {
+		h.dMessage = e.Beat.Message
+	}
 	if state == h.direct && h.state == state {
 		return
 	}
