@@ -35,8 +35,10 @@ type core struct {
 	log     *slog.Logger
 	metrics *Metrics
 	journal *journal.Journal
-	// changed tells the uplinks that there is news. It does not block.
+	// changed tells the uplinks that there is news, forgot the LAN's door that a
+	// host was retired. They do not block.
 	changed func()
+	forgot  func(beat.HostID)
 
 	// Each of these holds one signal at most.
 	wake    chan struct{} // a deadline came nearer
@@ -143,6 +145,7 @@ func (c *core) handle(outs []roster.Out) effect {
 			entries = append(entries, journal.Entry{Transition: o.Transition, Forget: true})
 			f.changed = true
 			c.log.Info("host retired", "host", o.Host)
+			c.forgot(o.Host)
 		case *roster.Noted:
 			entries = append(entries, journal.Entry{Record: o.Record})
 		case *roster.Shown:
@@ -184,19 +187,24 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// load gives the roster what the journal remembers, and the first numbers.
-func (c *core) load() error {
+// load gives the roster what the journal remembers, and the first numbers; it
+// returns the hosts.
+func (c *core) load() ([]beat.HostID, error) {
 	hosts, err := c.journal.Hosts()
 	if err != nil {
-		return err //nolint:wrapcheck // the journal's own words
+		return nil, err //nolint:wrapcheck // the journal's own words
 	}
 	from, to, err := c.journal.ReserveNumbers(0)
 	if err != nil {
-		return err //nolint:wrapcheck // the journal's own words
+		return nil, err //nolint:wrapcheck // the journal's own words
 	}
 	c.apply(&roster.Loaded{Hosts: hosts})
 	c.apply(&roster.Numbers{From: from, To: to})
-	return nil
+	known := make([]beat.HostID, len(hosts))
+	for i := range hosts {
+		known[i] = hosts[i].Host
+	}
+	return known, nil
 }
 
 // runClock lets time pass for the roster, until ctx is done.
@@ -294,12 +302,16 @@ func (c *core) Picture() *beat.Picture {
 	return &p
 }
 
+// Given is the highest number that a region may know from this journal.
+func (c *core) Given() beat.Number {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.roster.Given()
+}
+
 // Exceed makes the next numbers exceed top, which a region knows.
 func (c *core) Exceed(top beat.Number) error {
-	c.mu.Lock()
-	given := c.roster.Given()
-	c.mu.Unlock()
-	if top <= given {
+	if top <= c.Given() {
 		return nil
 	}
 	from, to, err := c.journal.ReserveNumbers(top)

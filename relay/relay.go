@@ -131,7 +131,8 @@ func (r *Relay) listen(address, setting string) (net.Listener, error) {
 }
 
 func (r *Relay) uplinkOptions() uplink.Options {
-	o := uplink.Options{Identity: beat.Identity{Store: r.o.Store, Relay: r.o.Relay}}
+	o := uplink.DefaultOptions()
+	o.Identity = beat.Identity{Store: r.o.Store, Relay: r.o.Relay}
 	o.Boot, o.Software = r.boot, beat.CutText(r.o.Version, maxSoftware)
 	for _, g := range r.o.Regions {
 		o.Regions = append(o.Regions, uplink.Region{

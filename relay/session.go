@@ -96,11 +96,16 @@ func (s *session) open() error {
 	if r.uplinks, err = uplink.New(r.uplinkOptions(), r.core, r.journal, r.log.With("part", "uplink"), uplink.NewMetrics(r.o.Registry)); err != nil {
 		return fmt.Errorf("wire the uplinks: %w", err)
 	}
-	r.core.changed = r.uplinks.Changed
-	if err := r.core.load(); err != nil {
+	if err := s.openDoors(); err != nil {
+		return err
+	}
+	r.core.changed, r.core.forgot = r.uplinks.Changed, s.lan.Forget
+	known, err := r.core.load()
+	if err != nil {
 		return fmt.Errorf("data folder %s: %w", r.o.DataDir, err)
 	}
-	return s.openDoors()
+	s.lan.Know(known...)
+	return nil
 }
 
 func (s *session) openDoors() error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -38,7 +39,7 @@ func serve(ctx context.Context, c *config) error {
 		return err //nolint:wrapcheck // main names the program
 	}
 	if err := journal.WatchCrashes(c.Data); err != nil {
-		return err //nolint:wrapcheck // main names the program
+		return fmt.Errorf("data folder %s: %w", c.Data, err)
 	}
 	return r.Run(ctx) //nolint:wrapcheck // main names the program
 }

@@ -1,0 +1,493 @@
+package relay_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/hb-mesh/hb-mesh/relay"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/guard"
+)
+
+const patience = 10 * time.Second
+
+// startRegion opens a region's door on a spare port, or on addr.
+func startRegion(t testing.TB, name beat.Region, addr string) *region {
+	t.Helper()
+	g := &region{t: t, name: name, news: make(chan struct{})}
+	g.open(addr)
+	t.Cleanup(func() { g.stop() })
+	return g
+}
+
+func (g *region) open(addr string) {
+	g.t.Helper()
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	o := guard.DefaultOptions()
+	o.PacketsPerSecond, o.MaxPerAddress = 0, 0
+	if g.door, err = guard.New(o, g, nil, nil); err != nil {
+		g.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = g.door.Serve(ctx, ln) })
+	g.addr, g.stop = ln.Addr().String(), func() { cancel(); wg.Wait() }
+}
+
+// unit is a relay under test, with its sockets.
+type unit struct {
+	t          testing.TB
+	r          *relay.Relay
+	mqtt, http string
+	log        *logBook
+	stop       func() error
+}
+
+// options are short times, and two regions.
+func options(t testing.TB, regions ...*region) relay.Options {
+	o := relay.DefaultOptions()
+	o.Store, o.Relay, o.DataDir = "demo", "r1", t.TempDir()
+	o.MQTTAddr, o.HTTPAddr = "127.0.0.1:0", "127.0.0.1:0"
+	for _, g := range regions {
+		o.Regions = append(o.Regions, relay.Region{Name: g.name, Address: "tcp://" + g.addr, Password: "geheim"})
+	}
+	o.ReportEvery, o.Keepalive, o.AckTimeout = time.Second, 2*time.Second, time.Second
+	o.ReconnectFirst, o.ReconnectCap, o.Handshake = 50*time.Millisecond, 200*time.Millisecond, time.Second
+	o.Grace, o.Blip, o.WarmUp, o.Coalesce = 2*time.Second, 50*time.Millisecond, time.Second, 10*time.Millisecond
+	o.ExemptLoopback = true
+	return o
+}
+
+func start(t testing.TB, o relay.Options) *unit {
+	t.Helper()
+	u := &unit{t: t, log: &logBook{}}
+	o.Logger = slog.New(slog.NewTextHandler(u.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	listen, addrs := net.Listen, []string{}
+	o.Listen = func(network, address string) (net.Listener, error) {
+		ln, err := listen(network, address)
+		if err == nil {
+			addrs = append(addrs, ln.Addr().String())
+		}
+		return ln, err
+	}
+	var err error
+	if u.r, err = relay.New(o); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- u.r.Run(ctx) }()
+	select {
+	case <-u.r.Ready():
+	case err := <-done:
+		t.Fatalf("the relay did not start: %v\n%s", err, u.log)
+	case <-time.After(patience):
+		t.Fatalf("the relay is not ready\n%s", u.log)
+	}
+	u.mqtt, u.http = addrs[0], addrs[1]
+	u.stop = sync.OnceValue(func() error {
+		cancel()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(patience):
+			return fmt.Errorf("the relay does not stop")
+		}
+	})
+	t.Cleanup(func() {
+		if err := u.stop(); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if t.Failed() {
+			t.Log(u.log)
+		}
+	})
+	return u
+}
+
+// logBook is a log that tests can read.
+type logBook struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// register is a till with a stock MQTT client, and its plug.
+type register struct {
+	t      testing.TB
+	host   string
+	client mqtt.Client
+	socket net.Conn
+}
+
+func (u *unit) register(host string) *register {
+	u.t.Helper()
+	g := &register{t: u.t, host: host}
+	o := mqtt.NewClientOptions().AddBroker("tcp://"+u.mqtt).SetClientID(host).SetProtocolVersion(4).
+		SetAutoReconnect(false).SetConnectRetry(false).SetWill(beat.TopicGone+host, "", 1, false).
+		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
+			var err error
+			g.socket, err = net.Dial("tcp", u.mqtt)
+			return g.socket, err
+		})
+	g.client = mqtt.NewClient(o)
+	wait(u.t, "connect", g.client.Connect())
+	u.t.Cleanup(func() { g.client.Disconnect(0) })
+	return g
+}
+
+func (g *register) beat(payload string) { g.publish(beat.TopicBeat+g.host, payload) }
+func (g *register) publish(topic, payload string) {
+	g.t.Helper()
+	wait(g.t, "publish "+topic, g.client.Publish(topic, 1, false, payload))
+}
+
+// pull pulls the plug: a reset, no DISCONNECT.
+func (g *register) pull() {
+	_ = g.socket.(*net.TCPConn).SetLinger(0)
+	_ = g.socket.Close()
+}
+
+func wait(t testing.TB, what string, tok mqtt.Token) {
+	t.Helper()
+	if !tok.WaitTimeout(patience) || tok.Error() != nil {
+		t.Fatalf("%s: %v", what, tok.Error())
+	}
+}
+
+func waitFor(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited for %s", what)
+		}
+	}
+}
+
+func (u *unit) get(path string) (int, string) {
+	u.t.Helper()
+	resp, err := http.Get("http://" + u.http + path)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body)
+}
+
+func (u *unit) post(path, key, body string) (int, string) {
+	u.t.Helper()
+	req, _ := http.NewRequest(http.MethodPost, "http://"+u.http+path, strings.NewReader(body))
+	req.Header.Set("x-api-key", key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	got, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, strings.TrimSpace(string(got))
+}
+
+func TestAPulledPlugIsReportedToBothRegions(t *testing.T) {
+	east, west := startRegion(t, "us-east-1", "127.0.0.1:0"), startRegion(t, "us-west-2", "127.0.0.1:0")
+	u := start(t, options(t, east, west))
+	till := u.register("pos1")
+	till.beat(`{"intervalMs": 60000}`)
+	east.shows("pos1:up")
+	west.shows("pos1:up")
+	if status, body := u.get("/v1/status"); status != 200 || !strings.Contains(body, `"OK"`) {
+		t.Errorf("status: %d %s", status, body)
+	}
+	till.pull()
+	east.shows("pos1:missing")
+	west.shows("pos1:missing")
+	u.register("pos1").beat("")
+	east.shows("pos1:up")
+	east.wait("three transitions in the history of both", func(_ []beat.Report, h []beat.Transition) bool {
+		h = joined(h, west)
+		return len(h) == 3 && h[0].Reason == beat.Adopted && h[1].State == beat.Missing && h[2].Reason == beat.Beating &&
+			h[0].Number < h[1].Number && h[1].Number < h[2].Number && !h[0].Boot.IsZero()
+	})
+}
+
+// joined is what this region and another took, each once, in order.
+func joined(h []beat.Transition, other *region) []beat.Transition {
+	other.mu.Lock()
+	all := append(slices.Clone(h), other.history...)
+	other.mu.Unlock()
+	slices.SortFunc(all, func(a, b beat.Transition) int { return int(a.Number) - int(b.Number) }) //nolint:gosec // small
+	return slices.CompactFunc(all, func(a, b beat.Transition) bool { return a.Number == b.Number })
+}
+
+func TestByeAndADisconnectAreNoEvidence(t *testing.T) {
+	east := startRegion(t, "us-east-1", "127.0.0.1:0")
+	u := start(t, options(t, east))
+	a, b := u.register("pos1"), u.register("pos2")
+	a.beat("")
+	b.beat("")
+	a.publish(beat.TopicBye+"pos1", "")
+	a.client.Disconnect(10)
+	b.client.Disconnect(10)
+	u.register("pos3").beat("")
+	east.shows("pos1:stopped pos2:up pos3:up")
+}
+
+func TestHTTPBeatsAndTheirErrors(t *testing.T) {
+	east := startRegion(t, "us-east-1", "127.0.0.1:0")
+	u := start(t, options(t, east))
+	for _, tc := range []struct {
+		path, body string
+		status     int
+		want       string
+	}{
+		{"/v1/heartbeat", `{"hostId":"web1","intervalMs":1000}`, 200, `{"message":"OK"}`},
+		{"/v1/hearbeat", `{"hostId":"web2"}`, 200, `{"message":"OK"}`},
+		{"/v1/heartbeat", ``, 400, `{"message":"Empty input"}`},
+		{"/v1/heartbeat", `{`, 400, `{"message":"Invalid json"}`},
+		{"/v1/heartbeat", `{"hostId":"-"}`, 400, `{"message":"Invalid hostId"}`},
+		{"/v1/heartbeat", `{"hostId":"a","intervalMs":1}`, 400, `{"message":"Invalid intervalMs"}`},
+		{"/ping/web3", ``, 200, `OK`},
+		{"/ping/web3/fail", ``, 200, `OK`},
+	} {
+		if status, got := u.post(tc.path, "any", tc.body); status != tc.status || got != tc.want {
+			t.Errorf("POST %s %s: got %d %s, want %d %s", tc.path, tc.body, status, got, tc.status, tc.want)
+		}
+	}
+	east.shows("web1:up web2:up web3:failing")
+	east.shows("web1:missing web2:up web3:failing") // 1 s, and 2 s of grace
+}
+
+func TestAKeyedDoorAsksForAKey(t *testing.T) {
+	east := startRegion(t, "us-east-1", "127.0.0.1:0")
+	o := options(t, east)
+	o.Keyed, o.Keys = true, []string{"open-sesame"}
+	u := start(t, o)
+	if status, got := u.post("/v1/heartbeat", "wrong", `{"hostId":"web1"}`); status != 403 || got != `{"message":"Forbidden"}` {
+		t.Errorf("a wrong key: %d %s", status, got)
+	}
+	if status, _ := u.post("/v1/heartbeat", "open-sesame", `{"hostId":"web1"}`); status != 200 {
+		t.Errorf("the right key: %d", status)
+	}
+	c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + u.mqtt).SetProtocolVersion(4).SetConnectRetry(false))
+	if tok := c.Connect(); !tok.WaitTimeout(patience) || tok.Error() == nil {
+		t.Error("MQTT without password was let in")
+	}
+}
+
+func TestARestartedRelayRemembersItsHosts(t *testing.T) {
+	east := startRegion(t, "us-east-1", "127.0.0.1:0")
+	o := options(t, east)
+	o.WarmUp = 3 * time.Second
+	u := start(t, o)
+	gone, stays, away := u.register("gone"), u.register("stays"), u.register("away")
+	for _, g := range []*register{gone, stays, away} {
+		g.beat(`{"intervalMs": 1000}`)
+	}
+	gone.pull()
+	east.wait("gone missing", func(all []beat.Report, _ []beat.Transition) bool {
+		return strings.Contains(picture(all), "gone:missing")
+	})
+	east.wait("its entry", func(_ []beat.Report, h []beat.Transition) bool { return len(h) == 4 })
+	waitFor(t, "the journal to be freed", func() bool {
+		_, body := u.get("/metrics")
+		return strings.Contains(body, "hbmesh_relay_journal_entries 0\n")
+	})
+	if err := u.stop(); err != nil {
+		t.Fatal(err)
+	}
+	east.wait("a bye", func(all []beat.Report, _ []beat.Transition) bool {
+		return all[len(all)-1].Kind == beat.Goodbye
+	})
+	east.clear()
+
+	u = start(t, o)
+	east.shows("away:unknown gone:missing stays:unknown")
+	till := u.register("stays")
+	till.beat(`{"intervalMs": 60000}`)
+	east.shows("away:unknown gone:missing stays:up")
+	east.wait("the same number", func(all []beat.Report, h []beat.Transition) bool {
+		p := all[len(all)-1].Picture
+		return p == nil || p.Hosts[2].Number < 1000 && len(h) == 0
+	})
+	east.shows("away:missing gone:missing stays:up")
+	east.wait("one entry, with its reason", func(_ []beat.Report, h []beat.Transition) bool {
+		return len(h) == 1 && h[0].Reason == beat.DidNotReturn && h[0].Host == "away"
+	})
+	if strings.Contains(u.log.String(), "level=ERROR") {
+		t.Errorf("an error was logged:\n%s", u.log)
+	}
+}
+
+func TestCommandsOfARegion(t *testing.T) {
+	east := startRegion(t, "us-east-1", "127.0.0.1:0")
+	u := start(t, options(t, east))
+	u.post("/v1/heartbeat", "", `{"hostId":"typo"}`)
+	east.shows("typo:up")
+	east.command(beat.Command{Order: beat.Forget, Host: "typo"})
+	east.shows("")
+	east.command(beat.Command{Order: beat.Forget, Host: "typo"}) // again: nothing
+	east.clear()
+	east.command(beat.Command{Order: beat.Rebirth, Exceed: 5000})
+	east.wait("a birth above 5000", func(all []beat.Report, _ []beat.Transition) bool {
+		return len(all) > 0 && all[len(all)-1].Kind == beat.Birth && all[len(all)-1].Epoch > 5000
+	})
+	east.clear()
+	east.command(beat.Command{Order: beat.SendPicture})
+	east.shows("")
+}
+
+func TestARegionThatIsAwayHoldsNothingUp(t *testing.T) {
+	east, west := startRegion(t, "us-east-1", "127.0.0.1:0"), startRegion(t, "us-west-2", "127.0.0.1:0")
+	u := start(t, options(t, east, west))
+	u.post("/v1/heartbeat", "", `{"hostId":"web1"}`)
+	east.shows("web1:up")
+	west.shows("web1:up")
+	east.stop()
+	u.post("/v1/heartbeat", "", `{"hostId":"web2"}`)
+	west.wait("the history from the other way", func(_ []beat.Report, h []beat.Transition) bool {
+		for _, tr := range h {
+			if tr.Host == "web2" {
+				return true
+			}
+		}
+		return false
+	})
+	if status, _ := u.get("/v1/status"); status != 200 {
+		t.Errorf("status with one region: %d", status)
+	}
+	west.stop()
+	waitFor(t, "a status that says so", func() bool {
+		status, body := u.get("/v1/status")
+		return status == 500 && strings.Contains(body, "no region is reachable")
+	})
+	if status, _ := u.post("/v1/heartbeat", "", `{"hostId":"web3"}`); status != 200 {
+		t.Errorf("a beat without regions: %d", status)
+	}
+	east.clear()
+	east.open(east.addr)
+	east.shows("web1:up web2:up web3:up")
+}
+
+func TestThePageAndTheMetrics(t *testing.T) {
+	east := startRegion(t, "us-east-1", "127.0.0.1:0")
+	o := options(t, east)
+	o.Version = "1.2.3-test"
+	u := start(t, o)
+	u.post("/v1/heartbeat", "", `{"hostId":"web1","status":"fail","message":"<script>alert(1)</script>"}`)
+	east.shows("web1:failing")
+	status, body := u.get("/")
+	for _, want := range []string{"web1", "failing", "us-east-1", "connected", "1.2.3-test", "&lt;script&gt;", u.mqtt} {
+		if status != 200 || !strings.Contains(body, want) {
+			t.Errorf("the page (%d) lacks %q:\n%s", status, want, body)
+		}
+	}
+	if status, _ := u.get("/nothing"); status != 404 {
+		t.Errorf("an unknown page: %d", status)
+	}
+	_, body = u.get("/metrics")
+	for _, want := range []string{
+		`hbmesh_relay_hosts{state="failing"} 1`, `hbmesh_relay_transitions_total{state="failing"} 1`, "hbmesh_relay_journal_commits_total",
+		`hbmesh_relay_info{relay="r1",store="demo",version="1.2.3-test"} 1`, "hbmesh_relay_uplink",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+}
+
+func TestSteadyBeatsWriteNothing(t *testing.T) {
+	east := startRegion(t, "us-east-1", "127.0.0.1:0")
+	u := start(t, options(t, east))
+	till := u.register("pos1")
+	till.beat("")
+	u.post("/v1/heartbeat", "", `{"hostId":"web1"}`)
+	east.wait("the history", func(_ []beat.Report, h []beat.Transition) bool { return len(h) == 2 })
+	commits := func() string {
+		_, body := u.get("/metrics")
+		for line := range strings.Lines(body) {
+			if strings.HasPrefix(line, "hbmesh_relay_journal_commits_total") {
+				return line
+			}
+		}
+		return "none"
+	}
+	waitFor(t, "the journal to be freed", func() bool {
+		_, body := u.get("/metrics")
+		return strings.Contains(body, "hbmesh_relay_journal_entries 0\n")
+	})
+	before := commits()
+	for range 200 {
+		till.beat("")
+		u.post("/v1/heartbeat", "", `{"hostId":"web1"}`)
+	}
+	if after := commits(); after != before || after == "none" {
+		t.Errorf("commits before %s after %s", before, after)
+	}
+}
+
+func TestAUsedPortIsAClearError(t *testing.T) {
+	east := startRegion(t, "us-east-1", "127.0.0.1:0")
+	o := options(t, east)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	o.HTTPAddr = ln.Addr().String()
+	r, err := relay.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = r.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), o.HTTPAddr) || !strings.Contains(err.Error(), "http.address") {
+		t.Errorf("got %v, want the address and the setting", err)
+	}
+}
+
+func TestAFolderThatCannotBeUsedIsAClearError(t *testing.T) {
+	east := startRegion(t, "us-east-1", "127.0.0.1:0")
+	o := options(t, east)
+	u := start(t, o) // has the folder
+	r, err := relay.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), o.DataDir) {
+		t.Errorf("a folder in use: got %v", err)
+	}
+	o.DataDir = "/proc/nothing"
+	if r, err = relay.New(o); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), o.DataDir) {
+		t.Errorf("a folder that cannot be written: got %v", err)
+	}
+	_ = u
+}
