@@ -183,9 +183,6 @@ func newServer(t *testing.T, f *fake, change func(*dashboard.Options)) *dashboar
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-//go:fix inline
-func sessions(n int) *int { return new(n) }
-
 // demo is one store with eight hosts, in two regions, all well.
 func demo(now time.Time) *fake {
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }

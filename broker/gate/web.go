@@ -128,6 +128,6 @@ func (g *Gate) RunHTTP(ctx context.Context) error {
 	if srv.Shutdown(stop) != nil {
 		_ = srv.Close() // who is left had its time
 	}
-	_ = <-served // it says that it was shut down
+	<-served //nolint:errcheck // it says that it was shut down
 	return nil
 }

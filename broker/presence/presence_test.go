@@ -190,6 +190,23 @@ func TestEveryWayMustExpire(t *testing.T) {
 	}
 }
 
+// The start of a job is a sign of life, and no success: a direct host that
+// fails goes on failing.
+func TestAStartKeepsTheStatus(t *testing.T) {
+	w := newWorld(t, "us-east-1")
+	say := func(b beat.Beat) []presence.Out {
+		b.Host, b.Interval = "pos1", 30*time.Second
+		return w.do(&presence.Direct{Store: "demo", Beat: b})
+	}
+	say(beat.Beat{Status: beat.Fail})
+	if d, ok := find[*presence.Decided](say(beat.Beat{KeepStatus: true})); ok {
+		t.Errorf("a start decided %v", d.Verdict.Condition)
+	}
+	if d, ok := find[*presence.Decided](say(beat.Beat{})); !ok || d.Verdict.Condition != presence.Well {
+		t.Errorf("a success decided %v", w.out)
+	}
+}
+
 // An answer from a term below the highest that the node showed is no answer.
 func TestOldTermIsNoAnswer(t *testing.T) {
 	w := newWorld(t, "us-east-1", "us-west-2")
