@@ -17,7 +17,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
-// The defaults, and why they are what they are (DESIGN §4 and §5).
+// The defaults, and why they are what they are.
 const (
 	// DefaultReportEvery keeps a steady store at about 100 bytes a quarter minute.
 	DefaultReportEvery = 15 * time.Second

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -53,7 +55,7 @@ func (r Rights) store(named beat.StoreID) (beat.StoreID, error) {
 // DefaultBodyTimeout is how long a body of at most 64 KiB may take.
 const DefaultBodyTimeout = 10 * time.Second
 
-// Beats answers the HTTP beats of the contract (DESIGN.md §4):
+// Beats answers the HTTP beats of the contract (docs/reference/http.md):
 //
 //	POST /v1/heartbeat, POST /v1/hearbeat
 //	GET, HEAD, POST /ping/{host} and /ping/{host}/{start,fail,log,N}
@@ -109,8 +111,8 @@ func (b *Beats) handler(next func(r *http.Request, rights Rights, body []byte) e
 }
 
 func (b *Beats) serve(w http.ResponseWriter, r *http.Request, next func(*http.Request, Rights, []byte) error, methods []string) error {
-	if !contains(methods, r.Method) {
-		w.Header().Set("Allow", allow(methods))
+	if !slices.Contains(methods, r.Method) {
+		w.Header().Set("Allow", strings.Join(methods, ", "))
 		return &Refusal{http.StatusMethodNotAllowed, "Method not allowed"}
 	}
 	rights, err := b.Authorize(r, r.Header.Get("x-api-key"))
@@ -126,23 +128,6 @@ func (b *Beats) serve(w http.ResponseWriter, r *http.Request, next func(*http.Re
 		return err
 	}
 	return next(r, rights, body)
-}
-
-func contains(methods []string, m string) bool {
-	for _, o := range methods {
-		if o == m {
-			return true
-		}
-	}
-	return false
-}
-
-func allow(methods []string) string {
-	s := methods[0]
-	for _, m := range methods[1:] {
-		s += ", " + m
-	}
-	return s
 }
 
 func (b *Beats) failedLogin(r *http.Request) {

@@ -25,7 +25,7 @@ type Region struct {
 }
 
 const (
-	// The contract's times (DESIGN: the WAN side), on a link that costs nothing.
+	// The contract's times on a link that costs nothing.
 	defaultReportEvery    = 15 * time.Second
 	defaultKeepalive      = 20 * time.Second
 	defaultAckTimeout     = 10 * time.Second

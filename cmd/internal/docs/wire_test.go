@@ -58,8 +58,7 @@ func numbered(rows [][]string) map[string]bool {
 
 func cborKeys(typ reflect.Type) map[string]bool {
 	out := map[string]bool{}
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
 		key, _, _ := strings.Cut(f.Tag.Get("cbor"), ",")
 		out[key+" "+strings.ToLower(f.Name[:1])+f.Name[1:]] = true
 	}
@@ -126,8 +125,7 @@ func TestJSONTables(t *testing.T) {
 
 func jsonFields(typ reflect.Type) map[string]bool {
 	out := map[string]bool{}
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && name == "":
