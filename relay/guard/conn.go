@@ -164,8 +164,7 @@ func (c *conn) check() {
 
 // refused ends the connection if it is for a wrong frame.
 func (c *conn) refused() {
-	var bad badFrame
-	if errors.As(c.failed, &bad) {
+	if bad, ok := errors.AsType[badFrame](c.failed); ok {
 		c.door.metrics.Frames.WithLabelValues(string(bad)).Inc()
 		_ = c.flush() // what was good before it was acknowledged
 		c.fail(End{Cause: Malformed, Detail: string(bad)})

@@ -37,7 +37,7 @@ func region(delivered *[]string) *http.ServeMux {
 			}
 			return guard.Rights{}, guard.Forbidden
 		},
-		Deliver: func(_ context.Context, from netip.AddrPort, store beat.StoreID, b beat.Beat) error {
+		Deliver: func(_ context.Context, _ netip.AddrPort, store beat.StoreID, b beat.Beat) error {
 			if b.Host == "full" {
 				return &guard.Refusal{Status: http.StatusTooManyRequests, Message: "too many"}
 			}

@@ -131,10 +131,10 @@ type sick struct {
 }
 
 func (s *sick) Accept() (net.Conn, error) {
-	switch n := s.calls.Add(1); {
-	case n%3 == 1:
+	switch s.calls.Add(1) % 3 {
+	case 1:
 		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
-	case n%3 == 2:
+	case 2:
 		return nil, errors.New("odd")
 	}
 	return s.Listener.Accept()

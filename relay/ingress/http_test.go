@@ -162,7 +162,7 @@ func TestHTTPFloodsHurtNobody(t *testing.T) {
 		go func() {
 			defer func() { ended <- struct{}{} }()
 			var held []net.Conn
-			for n := 0; n < 200; n++ {
+			for range 200 {
 				c, err := net.Dial("tcp", l.http)
 				if err != nil {
 					continue

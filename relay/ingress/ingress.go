@@ -17,8 +17,10 @@ import (
 // Sink takes the events, from many goroutines at once.
 type Sink interface {
 	// Deliver returns when what the event changed is durable; a steady beat
-	// returns at once. An error means that the event was not taken: the
-	// register is not acknowledged.
+	// returns at once. A *guard.Refusal is a beat that will not be counted: by
+	// MQTT it is acknowledged all the same, since to send it again would not
+	// help (503 excepted: the relay closes). Any other error means that the
+	// event was not taken: the register is not acknowledged.
 	Deliver(ctx context.Context, e roster.Event) error
 }
 

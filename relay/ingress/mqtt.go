@@ -1,6 +1,8 @@
 package ingress
 
 import (
+	"errors"
+	"net/http"
 	"slices"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -109,11 +111,22 @@ func (d *mqttDoor) Publish(c *guard.Client, m guard.Message) guard.Verdict {
 		r.carries(host)
 		e = &roster.Beat{From: r.from, Beat: b}
 	}
-	if err := i.sink.Deliver(i.base, e); err != nil {
-		i.log.Warn("cannot take a message", "client", c.ClientID, "error", err.Error())
-		return guard.Close
+	return i.verdict(c, i.sink.Deliver(i.base, e))
+}
+
+// verdict is what the register hears. A beat that will never be counted is
+// acknowledged: to send it again would not help.
+func (i *Ingress) verdict(c *guard.Client, err error) guard.Verdict {
+	var refusal *guard.Refusal
+	switch {
+	case err == nil:
+		return guard.Accept
+	case errors.As(err, &refusal) && refusal.Status != http.StatusServiceUnavailable:
+		i.ignore("refused")
+		return guard.Ignore
 	}
-	return guard.Accept
+	i.log.Warn("cannot take a message", "client", c.ClientID, "error", err.Error())
+	return guard.Close
 }
 
 func (i *Ingress) exempt(from roster.Source) bool {

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/guard"
 	"github.com/hb-mesh/hb-mesh/relay/ingress"
 )
 
@@ -133,6 +134,16 @@ func TestABeatThatIsNotDurableIsNotAcknowledged(t *testing.T) {
 	}
 	l.sink.breakWith(nil)
 	l.say(l.join("till2", ""), "hb/v1/beat/pos1", "")
+}
+
+func TestABeatThatIsNeverCountedIsAcknowledged(t *testing.T) {
+	l := openLAN(t, nil)
+	c := l.join("till", "")
+	l.sink.breakWith(&guard.Refusal{Status: 500, Message: "not counted"})
+	l.say(c, "hb/v1/beat/pos1", "")
+	l.sink.breakWith(nil)
+	l.say(c, "hb/v1/beat/pos1", "")
+	l.sink.expect(t, "beat pos1 from A")
 }
 
 func TestAKeyedDoorAsksForThePassword(t *testing.T) {

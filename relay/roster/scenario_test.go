@@ -180,6 +180,7 @@ func (s *stage) event(what string, f []string) roster.Event {
 			b.Interval = d
 		case "saying":
 			b.Status = map[string]beat.Status{"ok": beat.OK, "warn": beat.Warn, "fail": beat.Fail}[v]
+			b.KeepStatus = v == "nothing"
 		}
 	}
 	verb := strings.Join(f[1:min(2, len(f))], " ")

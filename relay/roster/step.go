@@ -15,6 +15,11 @@ func (r *Roster) beat(now beat.Now, e *Beat, out []Out) []Out {
 		return r.adopt(now, e, out)
 	}
 	c := &r.hosts[h]
+	if e.Beat.KeepStatus {
+		kept := *e
+		kept.Beat.Status, kept.Beat.Message = c.status, c.message
+		e = &kept
+	}
 	if e.From == c.owner && c.says(&e.Beat) && r.Touch(h, now.Mono) {
 		return out
 	}
