@@ -10,21 +10,28 @@ const silence = 10 * time.Minute
 // 3.1.1 cannot say why: a refusal is a connection that the region closes while
 // such a report is not acknowledged.
 type limiter struct {
-	refusals int // in a row: 1 halves the entries, 2 sends none
+	most int // bytes of entries; 0 is as many as fit
 }
 
 // room is what of the free bytes of a report the journal may take.
-func (m *limiter) room(free int) int { return max(0, free>>m.refusals) }
-
-// refused counts a refusal; silent says that the region gets no more entries
-// for a while, and half of them after it.
-func (m *limiter) refused() (silent bool) {
-	if m.refusals++; m.refusals < 2 {
-		return false
+func (m *limiter) room(free int) int {
+	if m.most > 0 {
+		free = min(free, m.most)
 	}
-	m.refusals = 1
-	return true
+	return max(0, free)
+}
+
+// refused says that a report with that many bytes of entries was refused: the
+// next one has half of them. silent says that it was the half already: the
+// region gets none for a while, then as many as fit.
+func (m *limiter) refused(bytes int) (silent bool) {
+	if m.most > 0 {
+		m.most = 0
+		return true
+	}
+	m.most = max(1, bytes/2)
+	return false
 }
 
 // taken says that a report with entries was acknowledged.
-func (m *limiter) taken() { m.refusals = 0 }
+func (m *limiter) taken() { m.most = 0 }

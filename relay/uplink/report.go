@@ -53,16 +53,21 @@ func (s *session) compose(kind beat.Kind) (*beat.Report, *beat.Picture) {
 }
 
 // addJournal gives the journal what the picture leaves of a report, if it is
-// this region's turn.
+// this region's turn. It returns the report, and how many bytes of it are entries.
 func (s *session) addJournal(r *beat.Report, raw []byte, now time.Time) ([]byte, int) {
 	c := s.group.courier
 	turn := c.due(s.link, now)
 	if r.Journal = c.take(s.link, s.link.limit.room(beat.MaxReport-len(raw)-listHead), now); len(r.Journal) == 0 {
-		if turn { // its oldest entry does not fit, or cannot be read: not again at once
+		switch {
+		case !turn:
+		case s.link.limit.most > 0: // the oldest entry alone is more than the half
+			s.silence()
+		default: // it cannot be read, or the picture leaves no room: not again at once
 			c.block(s.link, now.Add(s.group.options.ReportEvery))
 		}
 		return raw, 0
 	}
 	s.group.metrics.entries.WithLabelValues(string(s.link.region.Region)).Add(float64(len(r.Journal)))
-	return r.Encode(), len(r.Journal)
+	full := r.Encode()
+	return full, len(full) - len(raw)
 }

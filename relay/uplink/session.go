@@ -52,7 +52,7 @@ type dispatch struct {
 	sent    time.Time
 	whole   bool
 	hash    uint64
-	entries int
+	entries int // bytes of them
 }
 
 // serve reports until the session ends. It closes the wire.
@@ -176,11 +176,17 @@ func (s *session) over() ending {
 		return lost
 	}
 	s.group.metrics.refused.WithLabelValues(string(s.link.region.Region)).Inc()
-	if s.link.limit.refused() {
-		s.link.log.Warn("the region closes on reports with journal entries: it gets none for a while", "for", silence)
-		s.group.courier.block(s.link, time.Now().Add(silence))
+	if s.link.limit.refused(s.waiting.entries) {
+		s.silence()
 	}
 	return lost
+}
+
+// silence keeps the journal from a region that refuses it.
+func (s *session) silence() {
+	s.link.limit = limiter{}
+	s.link.log.Warn("the region closes on reports with journal entries: it gets none for a while", "for", silence)
+	s.group.courier.block(s.link, time.Now().Add(silence))
 }
 
 // receive takes what the region sent down.
