@@ -67,6 +67,8 @@ func startMesh(t *testing.T, change func(*demo.Options)) *mesh {
 	m := &mesh{t: t, offset: freeOffset(t), hook: newReceiver(t), screen: &buffer{}}
 	o := demo.DefaultOptions()
 	o.PortOffset, o.Webhook, o.Out = m.offset, m.hook.URL, m.screen
+	log := &buffer{}
+	o.Log, o.Verbose = log, testing.Verbose()
 	if change != nil {
 		change(&o)
 	}
@@ -98,7 +100,7 @@ func startMesh(t *testing.T, change func(*demo.Options)) *mesh {
 	t.Cleanup(func() {
 		m.end()
 		if t.Failed() {
-			t.Logf("the screen:\n%s", m.screen.String())
+			t.Logf("the screen:\n%s\nthe log (with -v):\n%s", m.screen.String(), log.String())
 		}
 	})
 	select {

@@ -83,7 +83,8 @@ func foreignScene(m *mesh) {
 	}
 	back()
 	m.expect(6*time.Second, "demo", "till-a", "host-missing open", "host-missing recovered", "host-missing open")
-	m.hbctl("hosts", "forget", "demo/till-a")
+	m.hbctl("hosts", "forget", "demo/till-a") // what was told ends, too
+	m.expect(6*time.Second, "demo", "till-a", "host-missing open", "host-missing recovered", "host-missing open", "host-missing recovered")
 
 	polite := m.client("till-b")
 	m.in(5*time.Second, "till-b is up", func() bool { return m.host("demo", "till-b").State == "up" })
@@ -118,8 +119,10 @@ func curlScene(m *mesh) {
 	if early := time.Since(begin); early < 3*time.Second {
 		m.t.Errorf("missing after %v: its interval and grace are 3 s", early)
 	}
-	m.hbctl("hosts", "forget", "demo/cron-a")
-	m.hbctl("hosts", "forget", "demo/cron-b")
+	for _, host := range []string{"cron-a", "cron-b"} {
+		m.hbctl("hosts", "forget", "demo/"+host)
+		m.expect(6*time.Second, "demo", host, "host-missing open", "host-missing recovered")
+	}
 
 	for _, port := range []int{8080, 8081, 8090} {
 		for body, answer := range map[string]string{
