@@ -143,7 +143,9 @@ func (c *config) aws(ctx context.Context, endpoint string) (aws.Config, error) {
 		return cfg, fmt.Errorf("aws: %w", err)
 	}
 	if endpoint != "" {
-		cfg.BaseEndpoint = aws.String(endpoint)
+		// The sources hold AWS_ENDPOINT_URL_…, which the SDK prefers to
+		// BaseEndpoint: what the configuration names must win.
+		cfg.BaseEndpoint, cfg.ConfigSources = aws.String(endpoint), nil
 	}
 	return cfg, nil
 }
