@@ -39,7 +39,7 @@ func (b *Book) flush(store beat.StoreID) {
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g []*step) bool {
-			return g[0].inc.Kind == s.inc.Kind && g[0].change == s.change
+			return g[0].inc.Kind == s.inc.Kind && g[0].change == s.change && g[0].inc.Retired == s.inc.Retired
 		})
 		if i < 0 {
 			groups = append(groups, []*step{s})
@@ -59,6 +59,7 @@ func (b *Book) item(s *step) Item {
 		Since: s.inc.Since, SinceUncertaintyMs: s.inc.SinceUncertaintyMs,
 	}
 	if s.change == Recovered {
+		i.Retired = s.inc.Retired
 		i.DurationMs = max(1, s.inc.EndedAt.Sub(s.inc.Since).Milliseconds())
 	} else {
 		i.Message = s.inc.Message

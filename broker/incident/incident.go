@@ -142,6 +142,7 @@ func (b *Book) ends(v *presence.Verdict, c class) bool {
 	}
 	delete(b.open, inc.subject())
 	inc.Open, inc.EndedAt = false, b.now.Wall.UTC().Truncate(time.Millisecond)
+	inc.Retired = v.Condition == presence.HostForgotten
 	inc.K++
 	inc.recovery = &step{inc: inc, k: inc.K, change: Recovered}
 	b.emit(&Happened{Incident: inc.Incident, Change: Recovered})

@@ -84,6 +84,8 @@ type Item struct {
 	Tags       map[string]string `json:"tags,omitempty"`
 	// Message is what a failing host says of itself.
 	Message string `json:"message,omitempty"`
+	// Retired says that it ended because an operator retired the host.
+	Retired bool `json:"retired,omitempty"`
 }
 
 // Notice is one message to people about one or many transitions. It is an item
@@ -124,6 +126,8 @@ type Incident struct {
 	OneSided           bool          `json:"oneSided,omitempty"`
 	Reason             string        `json:"reason,omitempty"`
 	Message            string        `json:"message,omitempty"`
+	// Retired says that it ended because an operator retired the host.
+	Retired bool `json:"retired,omitempty"`
 	// Teller is the region that tells it; "" until one did: then home will.
 	Teller beat.Region `json:"teller,omitempty"`
 	// Told is where the fault and its recovery were told.

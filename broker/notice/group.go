@@ -13,7 +13,9 @@ import (
 type bunch struct {
 	kind   incident.Kind
 	change incident.Change
-	items  []incident.Item
+	// retired says that an operator ended them.
+	retired bool
+	items   []incident.Item
 	// store is the store of all of them; "" where they have several.
 	store beat.StoreID
 }
@@ -21,14 +23,19 @@ type bunch struct {
 // group sorts items into bunches: the worst first, else in the items' order.
 func group(items []incident.Item) []bunch {
 	var out []bunch
-	at := map[[2]string]int{}
+	type sort struct {
+		kind    incident.Kind
+		change  incident.Change
+		retired bool
+	}
+	at := map[sort]int{}
 	for _, it := range items {
-		key := [2]string{string(it.Kind), string(it.Change)}
+		key := sort{it.Kind, it.Change, it.Retired}
 		i, ok := at[key]
 		if !ok {
 			i = len(out)
 			at[key] = i
-			out = append(out, bunch{kind: it.Kind, change: it.Change, store: it.Store})
+			out = append(out, bunch{kind: it.Kind, change: it.Change, retired: it.Retired, store: it.Store})
 		}
 		out[i].items = append(out[i].items, it)
 		if out[i].store != it.Store {
@@ -77,6 +84,8 @@ func (b bunch) words() string {
 	}
 	p, ok := table[b.kind]
 	switch {
+	case b.retired:
+		return "Hosts retired"
 	case !ok: // a kind that a newer region knows: its own name will do
 		return cut(plain(strings.ReplaceAll(string(b.kind), "-", " ")), maxKind) + suffix
 	case len(b.items) == 1:

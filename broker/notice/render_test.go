@@ -366,3 +366,15 @@ func FuzzRender(f *testing.F) {
 func line(s string, width int) bool {
 	return len(s) > 0 && len(s) <= width && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }
+
+// A host that an operator retired did not register: its notice says so.
+func TestRetiredHost(t *testing.T) {
+	n := incident.Notice{
+		ID: "01J0000000000000000000000A", Region: "us-east-1", At: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC),
+		Items: []incident.Item{{Kind: incident.HostMissing, Change: incident.Recovered, Store: "demo", Host: "typo", Incident: "X", K: 2, Retired: true}},
+	}
+	m, err := notice.Render(n, notice.DefaultRenderOptions("us-east-1"))
+	if err != nil || m.Title != "Hosts retired [typo]" {
+		t.Fatalf("title %q, %v", m.Title, err)
+	}
+}
