@@ -60,8 +60,9 @@ $(LINT): .ci/lint/go.mod .ci/lint/go.sum
 	cd .ci/lint && go build -o $(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: bench
-bench: tools build ## measure against bare mochi and mosquitto; prints the table
-	bin/hb-sim bench
+bench: build ## measure against bare mochi and mosquitto; prints the table
+	.ci/mosquitto
+	@exec bin/hb-sim bench $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## fuzz each decoder for FUZZTIME (default 30s)

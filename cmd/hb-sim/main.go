@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/bench"
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo"
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/ring"
 )
@@ -26,8 +27,9 @@ var version = "dev"
 const endWithin = 2800 * time.Millisecond
 
 type grammar struct {
-	Demo demoCmd `cmd:"" help:"Run the demo: two regions, one store's relay, eight registers, and switches to break them."`
-	AWS  awsCmd  `cmd:"" name:"aws" help:"Run DynamoDB and SNS of two regions on this machine, joined, until Ctrl-C."`
+	Demo  demoCmd  `cmd:"" help:"Run the demo: two regions, one store's relay, eight registers, and switches to break them."`
+	AWS   awsCmd   `cmd:"" name:"aws" help:"Run DynamoDB and SNS of two regions on this machine, joined, until Ctrl-C."`
+	Bench benchCmd `cmd:"" help:"Measure against bare mochi and mosquitto, and print a table: make bench."`
 }
 
 type demoCmd struct {
@@ -67,6 +69,30 @@ func (c *awsCmd) Run(ctx context.Context) error {
 		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	return ring.Run(ctx, os.Stdout, o)
+}
+
+type benchCmd struct {
+	Quick     bool     `help:"Only prove that every row can be measured; the figures say nothing."`
+	Only      []string `help:"Measure only these: ingest, touch, notice, relay." enum:"ingest,touch,notice,relay" placeholder:"ROW"`
+	Mosquitto string   `help:"The mosquitto server to run (default: what .ci/mosquitto unpacked)." placeholder:"PATH"`
+	Relay     string   `help:"The hb-relay to run (default: the one beside this program)." placeholder:"PATH"`
+}
+
+// Run measures.
+func (c *benchCmd) Run(ctx context.Context) error {
+	o := bench.DefaultOptions()
+	o.Quick, o.Only, o.Out = c.Quick, c.Only, os.Stdout
+	if c.Mosquitto != "" {
+		o.Mosquitto, o.MosquittoLibraries = c.Mosquitto, ""
+	}
+	if c.Relay != "" {
+		o.Relay = c.Relay
+	}
+	b, err := bench.New(o)
+	if err != nil {
+		return err
+	}
+	return b.Run(ctx)
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
