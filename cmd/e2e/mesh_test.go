@@ -86,6 +86,7 @@ func edit(t testing.TB, example, to string, words map[string]string, more string
 // server is a broker or a relay: what it is started with, and its present life.
 type server struct {
 	*process
+	owner   testing.TB // with whom each of its lives ends
 	program string
 	config  string
 	http    string // host:port
@@ -93,18 +94,17 @@ type server struct {
 }
 
 // start starts it, and does not wait until it is ready.
-func (s *server) start(t testing.TB) {
-	t.Helper()
-	cmd := exec.Command(binary(t, s.program), "--config", s.config)
+func (s *server) start() {
+	cmd := exec.Command(binary(s.owner, s.program), "--config", s.config)
 	cmd.Env = ringEnv()
-	s.process = run(t, cmd)
+	s.process = run(s.owner, cmd)
 	s.name = s.program + " " + filepath.Base(s.config)
 }
 
 // up starts it, and waits until it can do its job.
 func (s *server) up(t testing.TB) {
 	t.Helper()
-	s.start(t)
+	s.start()
 	s.ready(t)
 }
 
@@ -207,7 +207,7 @@ func (s *server) list(path string) []row {
 		if page.Next == "" {
 			return all
 		}
-		query.Set("after", page.Next)
+		query.Set("next", page.Next)
 	}
 }
 
@@ -268,7 +268,7 @@ func newMesh(t testing.TB, relayMore string) *mesh {
 		words["http://"+was[r][2]] = m.ring.Endpoint(r)
 		words[fmt.Sprintf("arn:aws:sns:%s:000000000000:hb-mesh-alerts", r)] = m.ring.Topic(r)
 		m.brokers[r] = &server{
-			program: "hb-broker", mqtt: at[r].mqtt, http: at[r].http,
+			owner: t, program: "hb-broker", mqtt: at[r].mqtt, http: at[r].http,
 			config: edit(t, example, filepath.Join(m.dir, example), words, brokerTimes),
 		}
 	}
@@ -281,7 +281,7 @@ func newMesh(t testing.TB, relayMore string) *mesh {
 // dir/relay-data.
 func newRelay(t testing.TB, dir string, words map[string]string, more string) *server {
 	t.Helper()
-	s := &server{program: "hb-relay", mqtt: loopback(freePort(t)), http: loopback(freePort(t))}
+	s := &server{owner: t, program: "hb-relay", mqtt: loopback(freePort(t)), http: loopback(freePort(t))}
 	words["127.0.0.1:2883"], words["127.0.0.1:8090"] = s.mqtt, s.http
 	words["data: hb-relay-data"] = "data: " + filepath.Join(dir, "relay-data")
 	s.config = edit(t, "relay.yaml", filepath.Join(dir, "relay.yaml"), words, more)
@@ -292,7 +292,7 @@ func newRelay(t testing.TB, dir string, words map[string]string, more string) *s
 func (m *mesh) up() {
 	m.t.Helper()
 	for _, b := range m.brokers {
-		b.start(m.t)
+		b.start()
 	}
 	for _, b := range m.brokers {
 		b.ready(m.t)
