@@ -82,6 +82,7 @@ assets: ## rebuild the dashboard's committed assets
 .PHONY: tools
 tools: $(VENV)/.done
 	.ci/install
+	.ci/mosquitto
 
 $(VENV)/.done: deploy/aws-local/requirements.txt
 	python3 -m venv $(VENV)

@@ -45,11 +45,15 @@ type lane struct {
 	err   error // why it ended; read after its goroutine has
 }
 
+// opener opens the n-th lane of a run at a server.
+type opener func(address string, n, run int) (*lane, error)
+
 // reporting makes a lane of steady reports: a birth is sent, the rest is its
-// hash. Every server gets the same bytes.
-func reporting(address string, n int) (*lane, error) {
+// hash. Every server of a run gets the same bytes; in the next run the relay
+// has started again, for a broker remembers the epoch.
+func reporting(address string, n, run int) (*lane, error) {
 	id := beat.Identity{Store: beat.StoreID(fmt.Sprintf("store-%02d", n)), Relay: "r1"}
-	r := laneReport(id)
+	r := laneReport(id, run)
 	d := beat.Death{V: r.V, Incarnation: r.Incarnation, Boot: r.Boot, Epoch: r.Epoch}
 	l := &lane{seq: firstSeq, start: time.Now()}
 	var err error
@@ -74,7 +78,7 @@ func reporting(address string, n int) (*lane, error) {
 
 // beating makes a lane of what registers send to a broker without a relay: one
 // message a beat, as short as it can be.
-func beating(address string, n int) (*lane, error) {
+func beating(address string, n, _ int) (*lane, error) {
 	c, err := connect(address, login{id: fmt.Sprintf("store-%02d", n), keepalive: 60})
 	if err != nil {
 		return nil, err
@@ -102,10 +106,10 @@ func (l *lane) mark(seq, mono []byte) {
 	}
 }
 
-func laneReport(id beat.Identity) *beat.Report {
+func laneReport(id beat.Identity, run int) *beat.Report {
 	return &beat.Report{
 		V: beat.Wire, Kind: beat.Steady, Store: id.Store, Relay: id.Relay,
-		Incarnation: beat.Incarnation{1}, Boot: beat.Boot{2}, Epoch: 1, Seq: 1,
+		Incarnation: beat.Incarnation{1}, Boot: beat.Boot{byte(run)}, Epoch: beat.Epoch(run), Seq: 1, //nolint:gosec // from 1, few
 		MonoMs: firstMono, ReportEveryMs: 15000, KeepaliveMs: 20000,
 		Others: []beat.Witness{{Region: "us-west-2", Session: true, AckAgeMs: 900}},
 	}
@@ -152,7 +156,7 @@ func (l *lane) number(batch []byte) {
 
 // generate opens all lanes at a server, and counts acknowledged messages a
 // second after a while of warming up.
-func generate(ctx context.Context, address string, open func(string, int) (*lane, error), p plan) (perSecond float64, bytes int, err error) {
+func generate(ctx context.Context, address string, open opener, run int, p plan) (perSecond float64, bytes int, err error) {
 	all := make([]*lane, 0, lanes)
 	defer func() {
 		for _, l := range all {
@@ -160,7 +164,7 @@ func generate(ctx context.Context, address string, open func(string, int) (*lane
 		}
 	}()
 	for n := range lanes {
-		l, err := open(address, n)
+		l, err := open(address, n, run)
 		if err != nil {
 			return 0, 0, err
 		}

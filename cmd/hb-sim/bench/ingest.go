@@ -12,7 +12,7 @@ import (
 type contender struct {
 	name  string
 	start func(context.Context) (*server, error)
-	lane  func(string, int) (*lane, error)
+	lane  opener
 
 	perSecond []float64
 	bytes     int
@@ -40,7 +40,7 @@ func (b *Bench) ingest(ctx context.Context) ([]Row, error) {
 		lanes, window, b.plan.measure, b.plan.warm, b.plan.runs)
 	for run := range b.plan.runs {
 		for _, c := range all {
-			if err := c.run(ctx, b.plan); err != nil {
+			if err := c.run(ctx, run+1, b.plan); err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
 			b.say("ingest: run %d: %-18s %8.0f messages/s of %d bytes", run+1, c.name, c.perSecond[run], c.bytes)
@@ -62,13 +62,13 @@ func inMemory() local.Options {
 	return o
 }
 
-func (c *contender) run(ctx context.Context, p plan) error {
+func (c *contender) run(ctx context.Context, run int, p plan) error {
 	runtime.GC() // none pays for the one before
 	s, err := c.start(ctx)
 	if err != nil {
 		return err
 	}
-	perSecond, bytes, err := generate(ctx, s.address, c.lane, p)
+	perSecond, bytes, err := generate(ctx, s.address, c.lane, run, p)
 	if stopErr := s.stop(); err == nil {
 		err = stopErr
 	}

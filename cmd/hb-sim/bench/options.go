@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -16,7 +18,8 @@ type Options struct {
 	// Only is the rows to measure: ingest, touch, notice, relay; none is all.
 	Only []string
 	// Mosquitto is the mosquitto server to run, and MosquittoLibraries the
-	// folders of the libraries that it needs besides the system's, if any.
+	// folders of the libraries that it needs besides the system's, if any, with
+	// colons between them.
 	Mosquitto, MosquittoLibraries string
 	// Relay is the hb-relay to run.
 	Relay string
@@ -24,19 +27,41 @@ type Options struct {
 	Out io.Writer
 }
 
-// DefaultOptions measures with what .ci/mosquitto and make build leave in
-// .cache and bin.
+// DefaultOptions measures with what make build and .ci/mosquitto leave in bin
+// and .cache.
 func DefaultOptions() Options {
 	o := Options{Out: os.Stdout}
-	const root = ".cache/mosquitto"
-	if libraries, err := os.ReadFile(filepath.Join(root, ".done")); err == nil {
-		o.Mosquitto = filepath.Join(root, "usr/sbin/mosquitto")
-		o.MosquittoLibraries = string(libraries)
-	}
+	bin := "bin"
 	if self, err := os.Executable(); err == nil {
-		o.Relay = filepath.Join(filepath.Dir(self), "hb-relay")
+		bin = filepath.Dir(self)
 	}
+	o.Relay = filepath.Join(bin, "hb-relay")
+	for _, root := range []string{".", filepath.Dir(bin)} {
+		if o.unpacked(filepath.Join(root, ".cache", "mosquitto")) {
+			return o
+		}
+	}
+	o.Mosquitto, _ = exec.LookPath("mosquitto") // else validate says so
 	return o
+}
+
+// unpacked looks for what .ci/mosquitto made.
+func (o *Options) unpacked(root string) bool {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return false
+	}
+	server := filepath.Join(root, "usr", "sbin", "mosquitto")
+	if _, err := os.Stat(server); err != nil {
+		return false
+	}
+	var libraries []string
+	for _, pattern := range []string{"lib/*-linux-*", "usr/lib/*-linux-*"} {
+		found, _ := filepath.Glob(filepath.Join(root, pattern)) // the pattern is good
+		libraries = append(libraries, found...)
+	}
+	o.Mosquitto, o.MosquittoLibraries = server, strings.Join(libraries, ":")
+	return true
 }
 
 func (o *Options) validate() error {

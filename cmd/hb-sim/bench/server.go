@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -149,7 +148,7 @@ log_type error
 func (b *Bench) mosquittoEnv() []string {
 	env := os.Environ()
 	if b.o.MosquittoLibraries != "" {
-		env = append(env, "LD_LIBRARY_PATH="+strings.TrimSpace(b.o.MosquittoLibraries))
+		env = append(env, "LD_LIBRARY_PATH="+b.o.MosquittoLibraries)
 	}
 	return env
 }
