@@ -35,10 +35,11 @@ type core struct {
 	log     *slog.Logger
 	metrics *Metrics
 	journal *journal.Journal
-	// changed tells the uplinks that there is news, forgot the LAN's door that a
-	// host was retired. They do not block.
-	changed func()
-	forgot  func(beat.HostID)
+	// changed tells the uplinks that there is news, written that transitions
+	// reached the disk; forgot the LAN's door that a host was retired. They do
+	// not block.
+	changed, written func()
+	forgot           func(beat.HostID)
 
 	// Each of these holds one signal at most.
 	wake    chan struct{} // a deadline came nearer
@@ -69,7 +70,7 @@ func (c *core) Deliver(ctx context.Context, e roster.Event) error {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		return errClosing
+		return refuse(e)
 	}
 	f := c.take(e)
 	c.mu.Unlock()
@@ -83,11 +84,28 @@ func (c *core) Deliver(ctx context.Context, e roster.Event) error {
 		} else if err != nil {
 			c.metrics.undurable.Inc()
 		}
+		c.written()
 	}
 	if _, isBeat := e.(*roster.Beat); isBeat && f.refused != 0 {
-		return &guard.Refusal{Status: http.StatusInternalServerError, Message: "not counted: " + f.refused.String()}
+		status := http.StatusTooManyRequests
+		if f.refused == roster.NoNumbers {
+			status = http.StatusInternalServerError
+		}
+		return &guard.Refusal{Status: status, Message: f.refused.String()}
 	}
 	return nil
+}
+
+// refuse is the answer to an event while the relay closes. A register that
+// beats or says bye is not to think that it was heard; the ends of connections
+// are the relay's own doing.
+func refuse(e roster.Event) error {
+	switch e.(type) {
+	case *roster.Beat, *roster.Bye:
+		return errClosing
+	default:
+		return nil
+	}
 }
 
 // apply is Deliver for whoever must not wait for the disk.
@@ -282,6 +300,7 @@ func (c *core) runCommits(ctx context.Context) {
 			if err := p.Wait(ctx); err != nil && ctx.Err() == nil {
 				c.metrics.undurable.Inc()
 			}
+			c.written()
 		}
 	}
 }

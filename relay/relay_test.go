@@ -222,9 +222,10 @@ func TestAPulledPlugIsReportedToBothRegions(t *testing.T) {
 	till.beat(`{"intervalMs": 60000}`)
 	east.shows("pos1:up")
 	west.shows("pos1:up")
-	if status, body := u.get("/v1/status"); status != 200 || !strings.Contains(body, `"OK"`) {
-		t.Errorf("status: %d %s", status, body)
-	}
+	waitFor(t, "a good status", func() bool { // it is, once the ack is back
+		status, body := u.get("/v1/status")
+		return status == 200 && strings.Contains(body, `"OK"`)
+	})
 	till.pull()
 	east.shows("pos1:missing")
 	west.shows("pos1:missing")

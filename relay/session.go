@@ -99,7 +99,7 @@ func (s *session) open() error {
 	if err := s.openDoors(); err != nil {
 		return err
 	}
-	r.core.changed, r.core.forgot = r.uplinks.Changed, s.lan.Forget
+	r.core.changed, r.core.written, r.core.forgot = r.uplinks.Changed, r.uplinks.Written, s.lan.Forget
 	known, err := r.core.load()
 	if err != nil {
 		return fmt.Errorf("data folder %s: %w", r.o.DataDir, err)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -113,6 +115,11 @@ func Open(o Options, log *slog.Logger, m *Metrics) (*Journal, error) {
 	if err := j.adopt(content); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	if !o.InMemory {
+		// Badger lists its folder each minute. The first time after a change
+		// writes the folder's access time: now is better than while all is steady.
+		_, _ = os.ReadDir(filepath.Join(o.Dir, folderName))
 	}
 	return j, nil
 }

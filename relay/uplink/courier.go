@@ -156,6 +156,7 @@ func (c *courier) expire(now time.Time) {
 	c.flight = flight{}
 	c.shunned[f.link] = now.Add(shunFor * c.timeout)
 	c.metrics.overdue.WithLabelValues(string(f.link.region.Region)).Inc()
+	c.wakeAll() // whoever noticed it: the turn may be another's
 }
 
 // pick is the link whose turn it is: home's, unless it is shunned and another

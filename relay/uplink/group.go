@@ -130,6 +130,14 @@ func (g *Group) Changed() {
 	}
 }
 
+// Written says that entries reached the disk, perhaps after the report about
+// them left: now they may leave too. It does not block.
+func (g *Group) Written() {
+	for _, l := range g.links {
+		l.wake()
+	}
+}
+
 // Status is each uplink, in the order of Options.Regions.
 func (g *Group) Status() []Status {
 	home := g.courier.homeRegion()

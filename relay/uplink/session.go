@@ -125,8 +125,8 @@ func (s *session) due(now time.Time) bool {
 	switch {
 	case s.asked, now.Sub(s.sent) >= o.ReportEvery:
 		return true
-	case !s.dirtySince.IsZero() && now.Sub(s.dirtySince) >= o.Coalesce:
-		return true
+	case !s.dirtySince.IsZero():
+		return now.Sub(s.dirtySince) >= o.Coalesce // the journal's entries share that report
 	default:
 		return s.acked && s.group.courier.due(s.link, now)
 	}
