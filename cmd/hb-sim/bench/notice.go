@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,8 +76,8 @@ type mesh struct {
 
 func (m *mesh) close() error {
 	var errs []error
-	for i := len(m.ends) - 1; i >= 0; i-- {
-		errs = append(errs, m.ends[i]())
+	for _, end := range slices.Backward(m.ends) {
+		errs = append(errs, end())
 	}
 	return errors.Join(append(errs, m.table.Close(), os.RemoveAll(m.dir))...)
 }
