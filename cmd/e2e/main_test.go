@@ -48,8 +48,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// binary is the path of one of the programs.
-func binary(t testing.TB, name string) string {
+// built is the path of one of the programs.
+func built(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := binaries()
 	if err != nil {

@@ -95,7 +95,7 @@ type server struct {
 
 // start starts it, and does not wait until it is ready.
 func (s *server) start() {
-	cmd := exec.Command(binary(s.owner, s.program), "--config", s.config)
+	cmd := exec.Command(built(s.owner, s.program), "--config", s.config)
 	cmd.Env = ringEnv()
 	s.process = run(s.owner, cmd)
 	s.name = s.program + " " + filepath.Base(s.config)
@@ -303,7 +303,7 @@ func (m *mesh) up() {
 // hbctl runs a command line, which must succeed, and returns what it printed.
 func (m *mesh) hbctl(args ...string) string {
 	m.t.Helper()
-	cmd := exec.Command(binary(m.t, "hbctl"), args...)
+	cmd := exec.Command(built(m.t, "hbctl"), args...)
 	cmd.Env = ringEnv()
 	status, out, errs := once(m.t, cmd)
 	if status != 0 {
