@@ -112,21 +112,25 @@ func (o *Options) validate() error {
 	if o.Strangers <= 0 || o.FailedLogins <= 0 || o.MaxConnections <= 0 {
 		return errors.New("gate: strangers, failedLogins and maxConnections must be above 0")
 	}
-	for _, d := range []struct {
-		name, addr string
-		tls        TLS
-	}{{mqttDoor, o.MQTTAddr, o.MQTTTLS}, {httpDoor, o.HTTPAddr, o.HTTPTLS}} {
-		if (d.tls.CertFile == "") != (d.tls.KeyFile == "") {
-			return fmt.Errorf("gate: the %s door's TLS needs both a certificate and a key file", d.name)
-		}
-		host, _, err := net.SplitHostPort(d.addr)
-		if err != nil {
-			return fmt.Errorf("gate: the %s door's address: %w", d.name, err)
-		}
-		ip := net.ParseIP(host)
-		if open := host == "" || ip != nil && !ip.IsLoopback(); open && !d.tls.on() && !o.Insecure {
-			return plainError(d.name, d.addr)
-		}
+	return errors.Join(
+		CheckDoor(mqttDoor, o.MQTTAddr, o.MQTTTLS, o.Insecure),
+		CheckDoor(httpDoor, o.HTTPAddr, o.HTTPTLS, o.Insecure),
+	)
+}
+
+// CheckDoor says what is wrong with a door's address and certificate, before
+// it is opened.
+func CheckDoor(name, addr string, t TLS, insecure bool) error {
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		return fmt.Errorf("gate: the %s door's TLS needs both a certificate and a key file", name)
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("gate: the %s door's address: %w", name, err)
+	}
+	ip := net.ParseIP(host)
+	if open := host == "" || ip != nil && !ip.IsLoopback(); open && !t.on() && !insecure {
+		return plainError(name, addr)
 	}
 	return nil
 }

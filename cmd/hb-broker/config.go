@@ -9,6 +9,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker"
 	"github.com/hb-mesh/hb-mesh/broker/credential"
+	"github.com/hb-mesh/hb-mesh/broker/gate"
 	"github.com/hb-mesh/hb-mesh/broker/peer"
 	"github.com/hb-mesh/hb-mesh/cmd/internal/settings"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -142,6 +143,14 @@ func (c *config) check() error {
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		bad("zone: %w", err)
+	}
+	for _, d := range []struct {
+		setting string
+		door
+	}{{"mqtt", c.MQTT}, {"http", c.HTTP}} {
+		if err := gate.CheckDoor(d.setting, d.Address, gate.TLS{CertFile: d.CertFile, KeyFile: d.KeyFile}, c.Insecure); err != nil {
+			bad("%s.address: %w", d.setting, err)
+		}
 	}
 	c.checkTable(bad)
 	c.checkChannels(bad)
