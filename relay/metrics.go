@@ -38,7 +38,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 
 // count sets the gauge of hosts.
 func (m *Metrics) count(states map[beat.HostState]int) {
-	for s := beat.Unknown; s < beat.Covered; s++ {
+	for s := range beat.Covered {
 		m.hosts.WithLabelValues(s.String()).Set(float64(states[s]))
 	}
 }

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -120,8 +121,8 @@ func lastOf(all []beat.Report) any {
 
 // picture is the newest whole picture of the region, as "pos1:up#1 …".
 func picture(all []beat.Report) string {
-	for i := len(all) - 1; i >= 0; i-- {
-		if p := all[i].Picture; p != nil {
+	for _, r := range slices.Backward(all) {
+		if p := r.Picture; p != nil {
 			var words []string
 			for j := range p.Hosts {
 				words = append(words, string(p.Hosts[j].Host)+":"+p.Hosts[j].State.String())

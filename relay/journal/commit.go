@@ -132,7 +132,7 @@ func (j *Journal) commitGroup() *Pending {
 	}
 	all := group[0].entries
 	for _, p := range group[1:] {
-		all = append(all[:len(all):len(all)], p.entries...)
+		all = append(slices.Clip(all), p.entries...)
 	}
 	err := j.write(all)
 	for _, p := range group {

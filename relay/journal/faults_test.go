@@ -282,7 +282,7 @@ func TestBelowTheReserveNothingIsWritten(t *testing.T) {
 		}
 	}
 	d.free = 100 * mib
-	j = reopen(t, j, o)
+	reopen(t, j, o)
 	d.free = o.Reserve - 1
 	var log bytes.Buffer
 	if _, err := tryOpen(t, d.options(t.TempDir()), &log); !errors.Is(err, journal.ErrNoSpace) {

@@ -113,7 +113,7 @@ func (r *Roster) due(h int) time.Duration {
 	if c.waits || c.retire || r.starved() {
 		return never // Numbers looks again
 	}
-	at := never
+	var at time.Duration
 	switch {
 	case c.state.Alive():
 		at = r.hot[h].due()

@@ -24,8 +24,7 @@ type field struct {
 // fields are all settings under t, lists of structs with the first indices.
 func fields(t reflect.Type, path []string) []field {
 	var all []field
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		key := keyOf(f)
 		if key == "" {
 			continue
@@ -177,7 +176,7 @@ func set(v reflect.Value, text string) error {
 		v.Set(list)
 		return nil
 	}
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		return u.UnmarshalText([]byte(text))
 	}
 	return setKind(v, text)

@@ -151,8 +151,8 @@ func hint(t reflect.Type, key string) string {
 
 func keys(t reflect.Type) []string {
 	var all []string
-	for i := range t.NumField() {
-		if k := keyOf(t.Field(i)); k != "" {
+	for f := range t.Fields() {
+		if k := keyOf(f); k != "" {
 			all = append(all, k)
 		}
 	}
