@@ -71,15 +71,13 @@ func (p *process) plug(ctx context.Context) error {
 	go func() {
 		defer close(l.done)
 		l.err = prog.Run(run)
-		if run.Err() == nil && quiet.Err() == nil {
-			p.broke(p.name, l.err)
-		}
 	}()
 	late := time.NewTimer(startWithin)
 	defer late.Stop()
 	select {
 	case <-prog.Ready():
 		p.life = l
+		go p.watch(l, run)
 		return nil
 	case <-l.done:
 		err = l.err
@@ -93,6 +91,14 @@ func (p *process) plug(ctx context.Context) error {
 	}
 	_ = l.kill()
 	return fmt.Errorf("start %s: %w", p.name, err)
+}
+
+// watch tells of a life that ends though nobody ended it.
+func (p *process) watch(l *life, run context.Context) {
+	<-l.done
+	if run.Err() == nil && l.quiet.Err() == nil {
+		p.broke(p.name, l.err)
+	}
 }
 
 // unplug kills the process.
