@@ -39,7 +39,7 @@ type appliance struct {
 // relay is what a relay's process takes of its machine, in a store that is
 // well.
 func (b *Bench) relay(ctx context.Context) (rows []Row, err error) {
-	m, regions, err := openMesh(ctx)
+	m, regions, err := openMesh(ctx, false)
 	if err != nil {
 		return nil, err
 	}
