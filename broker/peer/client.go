@@ -46,6 +46,11 @@ const (
 	DefaultBackoff    = 250 * time.Millisecond
 	DefaultBackoffCap = 5 * time.Second
 
+	// DefaultProbeEvery is as often as a node shows by its lease that it lives.
+	DefaultProbeEvery = 3 * time.Second
+
+	// firstProbe lets both regions of one start open their doors.
+	firstProbe  = 500 * time.Millisecond
 	idleTimeout = 90 * time.Second
 	maxConns    = 8
 )
@@ -63,6 +68,9 @@ type ClientOptions struct {
 	// Queue bounds the verdicts, and the news, that wait.
 	Queue               int
 	Backoff, BackoffCap time.Duration
+	// ProbeEvery is how often the other region hears that there are no news, so
+	// that Health is never older.
+	ProbeEvery time.Duration
 	// TLS is for https; nil is the system's.
 	TLS *tls.Config
 	// Dial connects; nil is net.Dialer's.
@@ -73,7 +81,7 @@ type ClientOptions struct {
 
 // DefaultClientOptions have everything but regions, URL and secret.
 func DefaultClientOptions() ClientOptions {
-	return ClientOptions{Timeout: DefaultTimeout, Queue: DefaultQueue, Backoff: DefaultBackoff, BackoffCap: DefaultBackoffCap, Now: time.Now}
+	return ClientOptions{Timeout: DefaultTimeout, Queue: DefaultQueue, Backoff: DefaultBackoff, BackoffCap: DefaultBackoffCap, ProbeEvery: DefaultProbeEvery, Now: time.Now}
 }
 
 func (o *ClientOptions) validate() error {
@@ -89,6 +97,8 @@ func (o *ClientOptions) validate() error {
 		return fmt.Errorf("peer: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return fmt.Errorf("peer: url %q is not http://host… or https://host…", o.URL)
+	case o.ProbeEvery <= 0:
+		return fmt.Errorf("peer: probe every %v is not above 0", o.ProbeEvery)
 	case o.Timeout <= 0 || o.Queue <= 0 || o.Backoff <= 0 || o.BackoffCap < o.Backoff:
 		return fmt.Errorf("peer: timeout %v, queue %d and backoff %v to %v must be positive", o.Timeout, o.Queue, o.Backoff, o.BackoffCap)
 	}

@@ -384,3 +384,14 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Error("a server with a short secret is accepted")
 	}
 }
+
+func TestHealthIsKnownThoughThereIsNothingToSay(t *testing.T) {
+	l := newLink(t, func(o *peer.ClientOptions) { o.ProbeEvery = 5 * time.Millisecond }, nil)
+	l.run(t)
+	l.eventually(t, "the other region answers", func() bool { h := l.client.Health(); return !h.LastAnswer.IsZero() && h.Problem == "" })
+	l.http.Close()
+	l.eventually(t, "the other region is known to be gone", func() bool { return l.client.Health().Problem != "" })
+	if len(l.news) != 0 {
+		t.Errorf("the probes brought news: %v", l.news)
+	}
+}

@@ -96,8 +96,20 @@ func (c *Client) Run(ctx context.Context) error {
 	return nil
 }
 
+// runNews sends news as they come. When there are none for a while it says so:
+// what people are shown of the other region must not be an hour old.
 func (c *Client) runNews(ctx context.Context) {
-	for await(ctx, c.news.wake) {
+	probe := time.NewTimer(min(firstProbe, c.o.ProbeEvery))
+	defer probe.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-probe.C:
+			probe.Reset(c.o.ProbeEvery)
+			_, _ = call(ctx, c, callHeard, news{}, readTaken) // Health has its result
+		case <-c.news.wake:
+		}
 		for batch := c.news.take(); len(batch) > 0 && ctx.Err() == nil; batch = c.news.take() {
 			if _, err := call(ctx, c, callHeard, news{batch}, readTaken); err != nil {
 				c.metrics.Dropped.WithLabelValues(string(callHeard)).Add(float64(len(batch)))
