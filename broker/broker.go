@@ -52,7 +52,7 @@ func New(o Options) (*Broker, error) {
 	b.table = &watched{Table: o.Table, metrics: m}
 	b.records = &records{table: b.table, region: o.Region, keep: o.HistoryFor, timeout: o.TableTimeout}
 	b.effects = &effects{
-		o: &b.o, log: b.log, metrics: m, records: b.records, calls: make(chan struct{}, maxCalls),
+		o: &b.o, log: b.log, metrics: m, records: b.records, calls: make(chan struct{}, maxCalls), asks: make(chan struct{}, maxAsks),
 		saver: newSaver(b.table, o.TableTimeout, b.log, m),
 	}
 	b.core = &core{
@@ -153,20 +153,28 @@ func (b *Broker) MQTTAddr() net.Addr { return b.gate.MQTTAddr() }
 // HTTPAddr is where the HTTP door listens, after Ready.
 func (b *Broker) HTTPAddr() net.Addr { return b.gate.HTTPAddr() }
 
+// drainFor bounds the calls that are under way when a node stops: the mark of
+// a notice that was just sent saves a duplicate.
+const drainFor = 500 * time.Millisecond
+
 // Run opens the doors and works until ctx ends. While the table cannot be
 // read, the HTTP door says so, and relays find the other region.
 func (b *Broker) Run(ctx context.Context) error {
 	if err := b.gate.Listen(); err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	b.effects.begin(ctx)
+	late, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	b.effects.begin(late)
+	saved := make(chan struct{})
+	go func() {
+		defer close(saved)
+		b.effects.saver.run(late)
+	}()
 	g, ctx := errgroup.WithContext(ctx)
 	work := func(f func(context.Context)) { g.Go(func() error { f(ctx); return nil }) }
 	g.Go(func() error { return b.gate.RunHTTP(ctx) })
 	work(b.core.runTimer)
-	work(b.effects.saver.run)
 	work(b.effects.history.run)
 	g.Go(func() error { return b.sender.Run(ctx) })
 	g.Go(func() error { return b.keys.Run(ctx) })
@@ -184,7 +192,11 @@ func (b *Broker) Run(ctx context.Context) error {
 		b.page.Close()
 		return nil
 	})
+	// Doors and sender end first; then what their last words want written.
 	err := g.Wait()
+	b.effects.drain(drainFor)
+	stop()
+	<-saved
 	b.effects.wg.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/gate"
 	"github.com/hb-mesh/hb-mesh/broker/incident"
@@ -14,8 +15,14 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/table"
 )
 
-// maxCalls bounds the calls of table and peer that are under way at once.
-const maxCalls = 64
+const (
+	// maxCalls bounds the calls about notices that are under way at once; what
+	// waits for a slot is bounded by what there is to tell.
+	maxCalls = 64
+	// maxAsks bounds presence's questions. They have slots of their own: a table
+	// that hangs must not make the other region look silent.
+	maxAsks = 8
+)
 
 // effects does what the core's steps want done. Its methods presence and
 // incident are called under the core's lock: they queue, and never wait.
@@ -35,44 +42,59 @@ type effects struct {
 	reply     func(presence.Out)
 	replyTold func(*incident.Reply)
 
-	calls chan struct{} // one slot for each call under way
-	wg    sync.WaitGroup
+	calls, asks chan struct{} // one slot for each call under way
+	wg          sync.WaitGroup
 
 	mu  sync.Mutex      // guards ctx
 	ctx context.Context //nolint:containedctx // the life of Run, for what it starts
 }
 
-// begin lets calls start; they end with ctx, and wait returns after the last.
+// begin lets calls start; they end with ctx.
 func (e *effects) begin(ctx context.Context) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.ctx = ctx
 }
 
-// call runs f beside the core. It is given up silently when the node stops:
-// what it would have told is told again after the next start.
-func (e *effects) call(f func(ctx context.Context)) {
+// call runs f beside the core, in one of slots. It is given up silently when
+// the node has stopped: what it would have told is told after the next start.
+func (e *effects) call(slots chan struct{}, f func(ctx context.Context)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ctx == nil || e.ctx.Err() != nil {
 		return
 	}
 	ctx := e.ctx
+	e.metrics.calls.Inc()
 	e.wg.Go(func() {
+		defer e.metrics.calls.Dec()
 		select {
-		case e.calls <- struct{}{}:
-			defer func() { <-e.calls }()
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
 			f(ctx)
 		case <-ctx.Done():
 		}
 	})
 }
 
+// drain waits for the calls under way, at most for d.
+func (e *effects) drain(d time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		e.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(d):
+	}
+}
+
 // presence queues one of presence's outs.
 func (e *effects) presence(o presence.Out) {
 	switch o := o.(type) {
 	case *presence.Ask:
-		e.call(func(ctx context.Context) { e.ask(ctx, o) })
+		e.call(e.asks, func(ctx context.Context) { e.ask(ctx, o) })
 	case *presence.Reply:
 		if e.reply != nil {
 			e.reply(o)
@@ -89,7 +111,7 @@ func (e *effects) presence(o presence.Out) {
 	case *presence.Command:
 		e.send(o.Conn, o.ID.CommandTopic(), o.Command.Encode())
 	case *presence.Close:
-		e.call(func(context.Context) { e.gate.Close(o.Conn, o.Reason.String()) })
+		e.call(e.calls, func(context.Context) { e.gate.Close(o.Conn, o.Reason.String()) })
 	case *presence.Journal:
 		e.history.take(o)
 	case *presence.Save:
@@ -101,18 +123,18 @@ func (e *effects) presence(o presence.Out) {
 func (e *effects) incident(o incident.Out) {
 	switch o := o.(type) {
 	case *incident.Write:
-		e.call(func(ctx context.Context) {
+		e.call(e.calls, func(ctx context.Context) {
 			e.core.tell(&incident.Wrote{Op: o.Op, Result: result(e.records.writeNotice(ctx, o.Notice))})
 		})
 	case *incident.Publish:
 		err := e.sender.Send(notice.Order{Op: o.Op, Channel: o.Channel, Notice: o.Notice})
 		if err != nil {
-			e.call(func(context.Context) { e.published(notice.Result{Op: o.Op, Channel: o.Channel, Err: err}) })
+			e.call(e.calls, func(context.Context) { e.published(notice.Result{Op: o.Op, Channel: o.Channel, Err: err}) })
 		}
 	case *incident.Ask:
-		e.call(func(ctx context.Context) { e.askTold(ctx, o) })
+		e.call(e.calls, func(ctx context.Context) { e.askTold(ctx, o) })
 	case *incident.ReadMarks:
-		e.call(func(ctx context.Context) {
+		e.call(e.calls, func(ctx context.Context) {
 			sent, err := e.records.marks(ctx, o.Items, e.core.clock().Wall)
 			e.core.tell(&incident.MarksRead{ID: o.ID, Sent: sent, Failed: err != nil})
 		})

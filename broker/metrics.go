@@ -9,6 +9,7 @@ type metrics struct {
 	incidents      *prometheus.CounterVec
 	rebirths       prometheus.Counter
 	unsent         prometheus.Counter
+	calls          prometheus.Gauge
 	saving         prometheus.Gauge
 	history        prometheus.Counter
 	historyDropped prometheus.Counter
@@ -30,6 +31,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		incidents:      vec("hbmesh_broker_incidents_total", "Changes of incidents, by kind and change.", "kind", "change"),
 		rebirths:       counter("hbmesh_broker_rebirths_total", "Relays that were asked to come back with a higher epoch."),
 		unsent:         counter("hbmesh_broker_downlink_unsent_total", "Messages to relays that could not be sent."),
+		calls:          prometheus.NewGauge(prometheus.GaugeOpts{Name: "hbmesh_broker_calls", Help: "Calls of the table and the other region that are under way or wait for a slot."}),
 		saving:         prometheus.NewGauge(prometheus.GaugeOpts{Name: "hbmesh_broker_saving", Help: "Items of stores, hosts and incidents that wait for the table."}),
 		history:        counter("hbmesh_broker_history_entries_total", "Journal entries that the table took."),
 		historyDropped: counter("hbmesh_broker_history_dropped_total", "Journal batches that were not queued; their relays send them again."),
@@ -39,6 +41,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "hbmesh_broker_table_seconds", Help: "How long calls of the table took, by call.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 9),
 		}, []string{"call"}),
 	}
-	reg.MustRegister(m.adopted, m.refused, m.incidents, m.rebirths, m.unsent, m.saving, m.history, m.historyDropped, m.historyFailed, m.tableCalls, m.tableSeconds)
+	reg.MustRegister(m.adopted, m.refused, m.incidents, m.rebirths, m.unsent, m.calls, m.saving, m.history, m.historyDropped, m.historyFailed, m.tableCalls, m.tableSeconds)
 	return m
 }

@@ -15,7 +15,7 @@ const (
 	saveRetry    = time.Second
 	saveRetryCap = 30 * time.Second
 	// saveLast bounds the last saving of a node that stops.
-	saveLast = time.Second
+	saveLast = 500 * time.Millisecond
 )
 
 // saver writes what a restart needs, behind the core. Of each key only the
@@ -97,10 +97,11 @@ func (s *saver) run(ctx context.Context) {
 				retry = saveRetry
 				continue
 			}
-			s.log.Warn("presence not saved, will retry", "items", len(batch), "after", retry, "err", err)
 			if errors.Is(err, table.ErrInvalid) {
-				continue // it would never be taken
+				s.pick(ctx, batch)
+				continue
 			}
+			s.log.Warn("presence not saved, will retry", "items", len(batch), "after", retry, "err", err)
 			s.back(batch)
 			select {
 			case <-ctx.Done():
@@ -110,6 +111,19 @@ func (s *saver) run(ctx context.Context) {
 			if ctx.Err() != nil {
 				break
 			}
+		}
+	}
+}
+
+// pick saves the items of a batch one by one: one of them no table takes.
+func (s *saver) pick(ctx context.Context, batch []saving) {
+	for i := range batch {
+		switch err := s.write(ctx, batch[i:i+1]); {
+		case errors.Is(err, table.ErrInvalid):
+			s.log.Error("an item that no table takes is not saved", "pk", batch[i].item.PK, "sk", batch[i].item.SK, "err", err)
+		case err != nil:
+			s.back(batch[i:])
+			return
 		}
 	}
 }

@@ -59,7 +59,8 @@ type Book struct {
 	lastOp    uint64
 	notices   uint64
 	wantAsk   []*step
-	recent    []Notice // told notices, newest last, for people
+	retries   []*outgoing // notices to ask about in this Step
+	recent    []Notice    // told notices, newest last, for people
 	timers    timers
 	now       beat.Now
 	out       []Out
@@ -82,9 +83,7 @@ func (b *Book) Step(now beat.Now, e Event, out []Out) []Out {
 	case *Decided:
 		b.decided(&e.Verdict)
 	case *Forwarded:
-		for i := range e.Verdicts {
-			b.apply(&e.Verdicts[i])
-		}
+		b.forwarded(e.Verdicts)
 	case *Asked:
 		b.asked(e.Question)
 	case *Answered:
@@ -122,10 +121,25 @@ func (b *Book) emit(o Out) { b.out = append(b.out, o) }
 // decided takes a verdict of our own presence, and forwards it: the other
 // region may have no evidence of its own.
 func (b *Book) decided(v *presence.Verdict) {
-	changed := b.apply(v)
+	changed := b.apply(v, true)
 	fault := v.Condition != presence.Well && v.Condition != presence.HostStopped && v.Condition != presence.StoreStopped
 	if len(b.opt.Regions) > 1 && (changed || fault || !v.First) {
 		b.emit(&Forward{Verdicts: []presence.Verdict{*v}})
+	}
+}
+
+// freshForward is how old a forwarded verdict may be before its region may
+// have told it already: forwards wait while the link is cut, and the clocks of
+// two regions differ a little.
+const freshForward = 5 * time.Second
+
+// forwarded takes verdicts of the other region. One that is not fresh, or that
+// the other region gave alone, may have been told there.
+func (b *Book) forwarded(verdicts []presence.Verdict) {
+	for i := range verdicts {
+		v := &verdicts[i]
+		v.Old = v.Old || v.OneSided || b.now.Wall.Sub(v.At).Abs() > freshForward
+		b.apply(v, false)
 	}
 }
 

@@ -75,7 +75,7 @@ func (b *Book) send(steps []*step) {
 			ID: noticeID(b.now.Wall, b.opt.Region, b.opt.Term, b.notices), Region: b.opt.Region,
 			At: b.now.Wall.UTC().Truncate(time.Millisecond), Marks: make(map[Channel]Mark), Rev: 1,
 		},
-		steps: steps, since: b.now.Mono, inflight: make(map[Channel]bool), failures: make(map[Channel]int),
+		steps: steps, since: b.now.Mono, inflight: make(map[Channel]bool), failures: make(map[Channel]int), perhaps: make(map[Channel]bool),
 	}
 	for _, ch := range b.opt.Channels {
 		o.notice.Marks[ch] = Unsent

@@ -38,8 +38,10 @@ func classOf(k Kind) class {
 		return storeClass
 	case HostFailing:
 		return failingClass
-	default:
+	case HostMissing:
 		return missingClass
+	default:
+		return 0 // a kind of a newer version
 	}
 }
 

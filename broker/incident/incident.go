@@ -59,15 +59,15 @@ func (s *step) item() ToldItem {
 	return ToldItem{Incident: s.inc.ID, K: s.k, Kind: s.inc.Kind, Change: s.change, Store: s.inc.Store, Host: s.inc.Host, Since: s.inc.Since}
 }
 
-// apply takes a verdict, ours or the other region's, and says whether it
-// changed an incident.
-func (b *Book) apply(v *presence.Verdict) bool {
+// apply takes a verdict, our own presence's or the other region's, and says
+// whether it changed an incident.
+func (b *Book) apply(v *presence.Verdict, own bool) bool {
 	if v.Host == "" {
 		switch v.Condition {
 		case presence.StoreDown:
-			return b.fault(v, StoreDown)
+			return b.fault(v, StoreDown, own)
 		case presence.StoreRelayDead:
-			return b.fault(v, RelayDead)
+			return b.fault(v, RelayDead, own)
 		case presence.Well, presence.StoreStopped:
 			return b.ends(v, storeClass)
 		}
@@ -75,10 +75,10 @@ func (b *Book) apply(v *presence.Verdict) bool {
 	}
 	switch v.Condition {
 	case presence.HostMissing:
-		return b.fault(v, HostMissing)
+		return b.fault(v, HostMissing, own)
 	case presence.HostFailing:
 		ended := b.ends(v, missingClass)
-		return b.fault(v, HostFailing) || ended
+		return b.fault(v, HostFailing, own) || ended
 	case presence.Well, presence.HostStopped, presence.HostForgotten:
 		ended := b.ends(v, missingClass)
 		return b.ends(v, failingClass) || ended
@@ -87,14 +87,14 @@ func (b *Book) apply(v *presence.Verdict) bool {
 }
 
 // fault opens an incident, or goes on with the one that is open (I1).
-func (b *Book) fault(v *presence.Verdict, kind Kind) bool {
+func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 	sub := subject{v.Store, v.Host, classOf(kind)}
 	if inc := b.open[sub]; inc != nil {
 		return b.goesOn(inc, v, kind)
 	}
 	id := MakeID(v.Store, v.Host, kind, v.Cause)
-	if b.byID[id] != nil {
-		return false // a late word about an incident that ended
+	if ended := b.byID[id]; ended != nil {
+		return b.reopen(ended, v, kind, own)
 	}
 	inc := &incident{
 		Incident: Incident{
@@ -106,6 +106,30 @@ func (b *Book) fault(v *presence.Verdict, kind Kind) bool {
 	}
 	inc.fault = &step{inc: inc, k: 1, change: Opened}
 	b.open[sub], b.byID[id] = inc, inc
+	b.emit(&Happened{Incident: inc.Incident, Change: Opened})
+	b.start(inc.fault, v.Old)
+	return true
+}
+
+// reopen opens an incident again whose cause stands: its subject lived
+// meanwhile. A forwarded word about it is a late one, unless it was decided
+// after the end.
+func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) bool {
+	if !own && !v.At.After(inc.EndedAt) {
+		return false
+	}
+	for _, s := range []*step{inc.fault, inc.recovery} {
+		if !s.final() {
+			b.cancel(s)
+		}
+	}
+	inc.Kind, inc.Open, inc.EndedAt, inc.Told, inc.recovery = kind, true, time.Time{}, nil, nil
+	inc.Since, inc.SinceUncertaintyMs = v.Since.UTC().Truncate(time.Millisecond), v.Uncertainty.Milliseconds()
+	inc.OpenedAt = b.now.Wall.UTC().Truncate(time.Millisecond)
+	inc.SeenFrom, inc.OneSided, inc.Reason, inc.Message, inc.Retired = v.SeenFrom, v.OneSided, string(v.Reason), v.Message, false
+	inc.K++
+	inc.fault = &step{inc: inc, k: inc.K, change: Opened}
+	b.open[inc.subject()] = inc
 	b.emit(&Happened{Incident: inc.Incident, Change: Opened})
 	b.start(inc.fault, v.Old)
 	return true
@@ -156,8 +180,8 @@ func (b *Book) ends(v *presence.Verdict, c class) bool {
 // way.
 func (b *Book) purge(id ID) {
 	inc := b.byID[id]
-	if inc == nil || inc.Open {
-		return
+	if inc == nil || inc.Open || b.now.Wall.Sub(inc.EndedAt) < keepEnded {
+		return // it was opened again: its next end comes back
 	}
 	if inc.fault.final() && inc.recovery.final() {
 		delete(b.byID, id)

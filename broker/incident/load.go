@@ -3,6 +3,7 @@ package incident
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // load takes what the table remembers of both regions, joined: an incident is
@@ -24,6 +25,9 @@ func (b *Book) load(e *Loaded) {
 }
 
 func (b *Book) loadIncident(in *Incident) {
+	if classOf(in.Kind) == 0 {
+		return // a newer version's
+	}
 	if have := b.byID[in.ID]; have != nil {
 		if in.K > have.K {
 			b.end(have, in)
@@ -32,7 +36,7 @@ func (b *Book) loadIncident(in *Incident) {
 	}
 	inc := &incident{Incident: *in}
 	inc.Waits = ""
-	inc.fault = &step{inc: inc, k: 1, change: Opened, phase: told, on: slices.Clone(in.Told)}
+	inc.fault = &step{inc: inc, change: Opened, phase: told, on: slices.Clone(in.Told)}
 	b.byID[in.ID] = inc
 	if in.Open {
 		b.open[inc.subject()] = inc
@@ -56,25 +60,25 @@ func (b *Book) end(inc *incident, in *Incident) {
 // loadNotice goes on where a notice was left: what is marked sent is told;
 // what is not, and is this region's, is tried again.
 func (b *Book) loadNotice(n *Notice) {
-	var steps []*step
-	for _, item := range n.Items {
-		steps = append(steps, b.loadItem(n, item))
+	if slices.ContainsFunc(n.Items, func(i Item) bool { return classOf(i.Kind) == 0 || i.K < 1 }) {
+		return // a newer version's
 	}
-	b.remember(*n)
-	unsent := false
 	for ch, m := range n.Marks {
-		if m == Unsent && !slices.Contains(b.opt.Channels, ch) {
-			n.Marks[ch] = Cancelled // a channel that is no more
+		if m == Unsent && (!slices.Contains(b.opt.Channels, ch) || b.now.Wall.Sub(n.At) >= giveUpAfter) {
+			n.Marks[ch] = Cancelled // a channel that is no more, or too late
 		}
-		unsent = unsent || n.Marks[ch] == Unsent
 	}
-	if !unsent || n.Region != b.opt.Region || b.now.Wall.Sub(n.At) >= giveUpAfter {
+	steps := make([]*step, 0, len(n.Items))
+	for i := range n.Items {
+		steps = append(steps, b.loadItem(n, &n.Items[i]))
+	}
+	if !n.pending() || n.Region != b.opt.Region {
+		b.remember(*n)
 		return
 	}
-	b.recent = b.recent[:len(b.recent)-1]
 	o := &outgoing{
 		notice: *n, steps: steps, since: b.now.Mono - b.now.Wall.Sub(n.At), claimed: true,
-		inflight: make(map[Channel]bool), failures: make(map[Channel]int),
+		inflight: make(map[Channel]bool), failures: make(map[Channel]int), perhaps: make(map[Channel]bool),
 	}
 	for _, s := range steps {
 		s.notice = o
@@ -83,33 +87,31 @@ func (b *Book) loadNotice(n *Notice) {
 	b.again(o, 1)
 }
 
-func (b *Book) loadItem(n *Notice, item Item) *step {
-	inc := b.byID[item.Incident]
-	if inc == nil {
-		inc = &incident{Incident: Incident{
-			ID: item.Incident, Kind: item.Kind, Store: item.Store, Host: item.Host, K: item.K, Open: item.Change != Recovered,
-			Since: item.Since, SinceUncertaintyMs: item.SinceUncertaintyMs, OpenedAt: n.At, SeenFrom: n.SeenFrom, OneSided: n.OneSided,
-		}}
-		inc.fault = &step{inc: inc, k: 1, change: Opened, phase: told}
-		b.byID[item.Incident] = inc
-		if inc.Open && b.open[inc.subject()] == nil {
-			b.open[inc.subject()] = inc
+// pending says whether a channel still waits for the notice.
+func (n *Notice) pending() bool {
+	for _, m := range n.Marks {
+		if m == Unsent {
+			return true
 		}
 	}
+	return false
+}
+
+// loadItem is the step of one transition that a notice lists, with what became
+// of it. Notices are loaded oldest first, so the last word about an incident
+// stands.
+func (b *Book) loadItem(n *Notice, item *Item) *step {
+	inc := b.loadSubject(n, item)
 	s := inc.fault
 	if item.Change == Recovered {
-		if inc.Open || inc.recovery == nil {
-			b.end(inc, &Incident{K: max(item.K, inc.K), EndedAt: n.At})
-		}
-		if inc.recovery == nil {
-			inc.recovery = &step{inc: inc, k: item.K, change: Recovered}
-		}
 		s = inc.recovery
 	}
-	s.phase, s.on = leaving, nil
+	if s == nil || item.K < s.k {
+		return &step{inc: inc, k: item.K, change: item.Change, phase: told} // an earlier round of it
+	}
+	s.k, s.on = item.K, nil
 	for _, ch := range b.opt.Channels {
 		if n.Marks[ch] == Sent {
-			s.phase = told
 			s.on = append(s.on, ch)
 			inc.Teller = n.Region
 			if !slices.Contains(inc.Told, ch) {
@@ -118,14 +120,48 @@ func (b *Book) loadItem(n *Notice, item Item) *step {
 		}
 	}
 	switch {
-	case s.phase == told:
+	case len(s.on) > 0:
+		s.phase = told
+	case !n.pending():
+		s.phase = cancelled
+		if item.Change == Opened && inc.Open {
+			// Nobody was told: evidence opens it again.
+			b.end(inc, &Incident{K: inc.K + 1, EndedAt: n.At})
+			inc.recovery.phase = cancelled
+		}
 	case n.Region == b.opt.Region:
-		inc.Teller = b.opt.Region
+		s.phase, inc.Teller = leaving, b.opt.Region
 	default: // the other region has it in its outbox
 		s.phase = held
 		b.askAfter(s, b.opt.Takeover)
 	}
 	return s
+}
+
+// loadSubject is the incident of an item, as far as the item goes.
+func (b *Book) loadSubject(n *Notice, item *Item) *incident {
+	inc := b.byID[item.Incident]
+	if inc == nil {
+		inc = &incident{Incident: Incident{ID: item.Incident, Kind: item.Kind, Store: item.Store, Host: item.Host}}
+		b.byID[item.Incident] = inc
+	}
+	switch {
+	case item.Change == Recovered && item.K > inc.K:
+		if inc.fault == nil {
+			inc.fault = &step{inc: inc, change: Opened, phase: told}
+		}
+		inc.Open = true
+		b.end(inc, &Incident{K: item.K, EndedAt: n.At})
+	case item.Change == Opened && item.K > inc.K:
+		inc.K, inc.Open, inc.EndedAt, inc.recovery = item.K, true, time.Time{}, nil
+		inc.Since, inc.SinceUncertaintyMs, inc.OpenedAt = item.Since, item.SinceUncertaintyMs, n.At
+		inc.SeenFrom, inc.OneSided, inc.Message = n.SeenFrom, n.OneSided, item.Message
+		inc.fault = &step{inc: inc, k: item.K, change: Opened, phase: told}
+		if b.open[inc.subject()] == nil {
+			b.open[inc.subject()] = inc
+		}
+	}
+	return inc
 }
 
 // Incidents are all that are known, the open ones first, then by their opening.

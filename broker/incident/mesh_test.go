@@ -15,18 +15,20 @@ import (
 // incident packages, with twins of sockets, link, table and channels around
 // them.
 type mesh struct {
-	now     beat.Now
-	regions []*node
-	relays  map[beat.StoreID]*relay
-	linkCut bool
-	notices map[string]incident.Notice // the table's, of both regions
-	stores  map[string]presence.StoreItem
-	told    []string // what the channel got, in order
-	saves   int
-	deaf    bool // the channel refuses
-	conn    presence.Conn
-	epoch   beat.Epoch
-	tableOK map[beat.Region]bool
+	now       beat.Now
+	regions   []*node
+	relays    map[beat.StoreID]*relay
+	linkCut   bool
+	incidents map[string]incident.Incident
+	notices   map[string]incident.Notice // the table's, of both regions
+	stores    map[string]presence.StoreItem
+	told      []string // what the channel got, in order
+	saves     int
+	deaf      bool // the channel refuses
+	unsure    bool // the channel takes it, and its answer is lost
+	conn      presence.Conn
+	epoch     beat.Epoch
+	tableOK   map[beat.Region]bool
 }
 
 type node struct {
@@ -36,6 +38,8 @@ type node struct {
 	term     int64
 	presence *presence.Presence
 	book     *incident.Book
+	// queued are forwards that wait while the other region is out of reach.
+	queued []presence.Verdict
 }
 
 type relay struct {
@@ -61,7 +65,7 @@ func newMesh() *mesh {
 	m := &mesh{
 		now:     beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)},
 		relays:  map[beat.StoreID]*relay{},
-		notices: map[string]incident.Notice{}, stores: map[string]presence.StoreItem{}, tableOK: map[beat.Region]bool{},
+		notices: map[string]incident.Notice{}, incidents: map[string]incident.Incident{}, stores: map[string]presence.StoreItem{}, tableOK: map[beat.Region]bool{},
 	}
 	for _, r := range regionNames {
 		m.tableOK[r] = true
@@ -103,7 +107,11 @@ func (n *node) start() {
 	for _, k := range sortedKeys(n.m.stores) {
 		loaded.Stores = append(loaded.Stores, n.m.stores[k])
 	}
+	n.queued = nil
 	var remembered incident.Loaded
+	for _, k := range sortedKeys(n.m.incidents) {
+		remembered.Incidents = append(remembered.Incidents, n.m.incidents[k])
+	}
 	for _, k := range sortedKeys(n.m.notices) {
 		remembered.Notices = append(remembered.Notices, n.m.notices[k])
 	}
@@ -170,6 +178,8 @@ func (n *node) tell(e incident.Event) {
 	}
 	for _, o := range n.book.Step(n.m.now, e, nil) {
 		switch o := o.(type) {
+		case *incident.Save:
+			n.m.incidents[string(n.region)+"/"+string(o.Incident.ID)] = o.Incident
 		case *incident.Write:
 			n.write(o)
 		case *incident.Publish:
@@ -179,11 +189,18 @@ func (n *node) tell(e incident.Event) {
 		case *incident.ReadMarks:
 			n.tell(&incident.MarksRead{ID: o.ID, Sent: n.m.marks(o.Items)})
 		case *incident.Forward:
-			if n.reaches() {
-				n.other().tell(&incident.Forwarded{From: n.region, Verdicts: o.Verdicts})
-				n.other().do(&presence.Forwarded{Verdicts: o.Verdicts})
-			}
+			n.queued = append(n.queued, o.Verdicts...)
+			n.forward()
 		}
+	}
+}
+
+// forward hands over what is queued, as soon as the other region is in reach.
+func (n *node) forward() {
+	if q := n.queued; len(q) > 0 && n.reaches() {
+		n.queued = nil
+		n.other().tell(&incident.Forwarded{From: n.region, Verdicts: q})
+		n.other().do(&presence.Forwarded{Verdicts: q})
 	}
 }
 
@@ -211,6 +228,10 @@ func (n *node) publish(o *incident.Publish) {
 			line += " one-sided"
 		}
 		n.m.told = append(n.m.told, line)
+	}
+	if n.m.unsure {
+		n.tell(&incident.Published{Op: o.Op, Result: incident.Uncertain})
+		return
 	}
 	n.tell(&incident.Published{Op: o.Op, Result: incident.Done})
 }

@@ -20,6 +20,8 @@ type outgoing struct {
 	writes    int // failures in a row
 	inflight  map[Channel]bool
 	failures  map[Channel]int
+	// perhaps are the channels that may have taken it: an answer was lost.
+	perhaps map[Channel]bool
 	// refusedAt is when the table, or every channel so far, first failed.
 	refusedAt time.Duration
 	refused   bool
@@ -109,11 +111,7 @@ func (b *Book) again(o *outgoing, failures int) {
 			b.attempt(o)
 			return
 		}
-		b.lastOp++
-		b.asks[b.lastOp] = asking{steps: slices.Clone(o.steps), notice: o}
-		b.emit(&Ask{ID: b.lastOp, Question: ToldQuestion{
-			From: b.opt.Region, Node: b.opt.Node, Term: b.opt.Term, Items: items(o.steps),
-		}})
+		b.retries = append(b.retries, o)
 	})
 }
 
@@ -168,6 +166,8 @@ func (b *Book) publish(o *outgoing) {
 		switch {
 		case wait:
 			b.after(firstRetry, func() { b.attempt(o) })
+		case len(items) == 0 && o.perhaps[ch]:
+			b.sent(o, ch) // over before another try: it may have been told
 		case len(items) == 0:
 			o.notice.Marks[ch], o.dirty = Cancelled, true
 		default:
@@ -216,6 +216,7 @@ func (b *Book) published(e *Published) {
 		o.notice.Marks[ch], o.dirty = Join(o.notice.Marks[ch], Cancelled), true
 		b.emit(&GaveUp{Notice: o.copied(), Channel: ch})
 	default:
+		o.perhaps[ch] = o.perhaps[ch] || e.Result == Uncertain
 		o.failures[ch]++
 		b.again(o, o.failures[ch])
 	}
@@ -238,9 +239,12 @@ func (b *Book) sent(o *outgoing, ch Channel) {
 		s.phase, s.inc.Waits, s.inc.Teller = told, "", b.opt.Region
 		if !slices.Contains(s.inc.Told, ch) {
 			s.inc.Told = append(s.inc.Told, ch)
+			first = true
 		}
 		if first {
-			b.emit(&Save{Incident: s.inc.Incident})
+			told := s.inc.Incident
+			told.Told = slices.Clone(told.Told)
+			b.emit(&Save{Incident: told})
 			b.resolve(s.inc)
 		}
 	}

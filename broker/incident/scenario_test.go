@@ -84,6 +84,9 @@ func (m *mesh) act(w []string) error {
 		}
 	case what == "link cut", what == "link heals":
 		m.linkCut = w[1] == "cut"
+		for _, n := range m.regions {
+			n.forward()
+		}
 	case what == "region killed":
 		m.node(beat.Region(w[2])).up = false
 		for _, r := range m.relays {
@@ -94,7 +97,12 @@ func (m *mesh) act(w []string) error {
 	case what == "table fails", what == "table heals":
 		m.tableOK[beat.Region(w[2])] = w[1] == "heals"
 	case what == "channel fails", what == "channel heals":
-		m.deaf = w[1] == "fails"
+		m.deaf, m.unsure = w[1] == "fails", false
+	case what == "channel unsure":
+		m.unsure = true
+	case w[0] == "forget":
+		store, host, _ := strings.Cut(w[2], "/")
+		m.node(beat.Region(w[1])).do(&presence.Forget{Store: beat.StoreID(store), Host: beat.HostID(host)})
 	case w[0] == "host":
 		return m.hostLine(w)
 	case w[0] == "direct":
@@ -144,18 +152,22 @@ func (m *mesh) hostLine(w []string) error {
 	return nil
 }
 
-// directLine does "direct us-east-1 demo/pos1 30s".
+// directLine does "direct us-east-1 demo/pos1 30s", or "… 30s fail".
 func (m *mesh) directLine(w []string) error {
 	store, host, _ := strings.Cut(w[2], "/")
 	every, err := time.ParseDuration(w[3])
 	if err != nil {
 		return err
 	}
-	m.node(beat.Region(w[1])).do(&presence.Direct{Store: beat.StoreID(store), Beat: beat.Beat{Host: beat.HostID(host), Interval: every}})
+	status := beat.OK
+	if len(w) > 4 && w[4] == "fail" {
+		status = beat.Fail
+	}
+	m.node(beat.Region(w[1])).do(&presence.Direct{Store: beat.StoreID(store), Beat: beat.Beat{Host: beat.HostID(host), Interval: every, Status: status}})
 	return nil
 }
 
-// expect does "told nothing", or "told a, b" (in any order).
+// expect does "told nothing", or "told a, b", in their order.
 func (m *mesh) expect(list string) error {
 	var want []string
 	for s := range strings.SplitSeq(list, ",") {
@@ -165,8 +177,6 @@ func (m *mesh) expect(list string) error {
 	}
 	got := m.told
 	m.told = nil
-	slices.Sort(want)
-	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		return fmt.Errorf("told %q", got)
 	}

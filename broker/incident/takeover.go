@@ -1,6 +1,9 @@
 package incident
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // maxAskItems bounds one question.
 const maxAskItems = 1_000
@@ -18,6 +21,7 @@ func (b *Book) askAfter(s *step, d time.Duration) {
 
 // flushAsk asks about all that became due in this Step, batched.
 func (b *Book) flushAsk() {
+	b.askRetries()
 	for len(b.wantAsk) > 0 {
 		n := min(len(b.wantAsk), maxAskItems)
 		b.lastOp++
@@ -31,6 +35,24 @@ func (b *Book) flushAsk() {
 	b.wantAsk = nil
 }
 
+// askRetries asks about the notices that are to be tried again.
+func (b *Book) askRetries() {
+	for len(b.retries) > 0 {
+		q := asking{}
+		for len(b.retries) > 0 && len(q.steps) < maxAskItems {
+			q.steps = append(q.steps, b.retries[0].steps...)
+			q.notices = append(q.notices, b.retries[0])
+			b.retries = b.retries[1:]
+		}
+		b.lastOp++
+		b.asks[b.lastOp] = q
+		b.emit(&Ask{ID: b.lastOp, Question: ToldQuestion{
+			From: b.opt.Region, Node: b.opt.Node, Term: b.opt.Term, Items: items(q.steps),
+		}})
+	}
+	b.retries = nil
+}
+
 func items(steps []*step) []ToldItem {
 	out := make([]ToldItem, 0, len(steps))
 	for _, s := range steps {
@@ -39,19 +61,17 @@ func items(steps []*step) []ToldItem {
 	return out
 }
 
-// asking is a question that waits for its answer: about steps that may be
-// told here then, or about those of a notice that is to be tried again.
+// asking is a question that waits for its answer: about steps that may be told
+// here then, and about those of notices that are to be tried again.
 type asking struct {
-	steps  []*step
-	notice *outgoing
+	steps   []*step
+	notices []*outgoing
 }
 
-// asks says whether the question still matters to s.
+// asks says whether the question still matters to s: it waits for its telling,
+// or for another try.
 func (a asking) asks(s *step) bool {
-	if a.notice != nil {
-		return s.phase == leaving && s.notice == a.notice
-	}
-	return s.phase == held || s.phase == checking
+	return s.phase == held || s.phase == checking || s.phase == leaving && slices.Contains(a.notices, s.notice)
 }
 
 // answered takes the other region's words (I3).
@@ -62,27 +82,29 @@ func (b *Book) answered(e *Answered) {
 		return
 	}
 	delete(b.asks, e.ID)
-	mine := false
+	theirs := make(map[*outgoing]bool) // notices that the other region tells
 	for i, s := range q.steps {
 		if q.asks(s) {
-			b.heed(q, s, e.Answer.Words[i])
-			mine = mine || e.Answer.Words[i] == TellingMine
+			if e.Answer.Words[i] == TellingMine {
+				theirs[s.notice] = true
+			}
+			b.heed(s, e.Answer.Words[i])
 		}
 	}
-	switch o := q.notice; {
-	case o == nil:
-	case mine && o.stuck(b.now.Mono, b.opt.Takeover):
-		b.again(o, 1) // the other region is at it
-	default:
-		b.attempt(o)
+	for _, o := range q.notices {
+		if theirs[o] && o.stuck(b.now.Mono, b.opt.Takeover) {
+			b.again(o, 1)
+		} else {
+			b.attempt(o)
+		}
 	}
 }
 
-func (b *Book) heed(q asking, s *step, word Telling) {
+func (b *Book) heed(s *step, word Telling) {
 	switch {
 	case word == TellingSent:
 		b.toldThere(s)
-	case q.notice != nil:
+	case s.phase == leaving:
 		// It is ours to try again.
 	case word == TellingMine:
 		b.askAfter(s, b.opt.AskAgain)
@@ -117,12 +139,12 @@ func (b *Book) marksRead(e *MarksRead) {
 		case !q.asks(s):
 		case !e.Failed && i < len(e.Sent) && e.Sent[i]:
 			b.toldThere(s)
-		case q.notice == nil:
+		case s.phase != leaving:
 			b.take(s)
 		}
 	}
-	if q.notice != nil {
-		b.attempt(q.notice)
+	for _, o := range q.notices {
+		b.attempt(o)
 	}
 }
 
@@ -187,6 +209,8 @@ func (b *Book) word(item ToldItem) Telling {
 		s = inc.recovery
 	}
 	switch {
+	case item.Change == Opened && item.K > inc.fault.k && !inc.Open:
+		return TellingYours // it was opened again, and only there
 	case s == nil:
 		return TellingMine // it is open here still: our own evidence ends it
 	case s.phase == told:

@@ -34,7 +34,7 @@ func (t *ToldItem) ToldBy(n *Notice, i *Item) bool {
 	if i.Change != t.Change {
 		return false
 	}
-	if i.Incident == t.Incident {
+	if i.Incident == t.Incident && i.K == t.K {
 		return true
 	}
 	return i.Store == t.Store && i.Host == t.Host && classOf(i.Kind) == classOf(t.Kind) && n.At.After(t.Since)

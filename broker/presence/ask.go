@@ -111,7 +111,7 @@ func (p *Presence) takeStore(s *store, v StoreView, asked time.Duration) {
 	if p.view(s).View != ViewLost || asked < p.lossAt(s) {
 		return
 	}
-	s.theirs, s.theirsAt, s.unanswered = v, p.now.Mono, false
+	s.theirs, s.unanswered = v, false
 	s.askAt = p.now.Mono + p.opt.Reask
 	switch v.View {
 	case ViewOpen:
@@ -123,7 +123,7 @@ func (p *Presence) takeStore(s *store, v StoreView, asked time.Duration) {
 }
 
 func (p *Presence) takeHost(s *store, h *host, v HostView) {
-	h.asking, h.unanswered = 0, false
+	h.asking = 0
 	p.touch(s)
 	if h.expiredAt == 0 {
 		return
@@ -156,7 +156,7 @@ func (p *Presence) unanswered(id uint64) {
 			continue
 		}
 		if i, ok := s.index[v.Host]; ok && s.hosts[i].asking == id {
-			s.hosts[i].asking, s.hosts[i].unanswered, s.hosts[i].askAt = 0, true, again
+			s.hosts[i].asking, s.hosts[i].askAt = 0, again
 			p.touch(s)
 		}
 	}
@@ -269,6 +269,10 @@ func (p *Presence) forwarded(verdicts []Verdict) {
 			continue
 		}
 		if j, ok := s.index[v.Host]; ok {
+			if v.Condition == HostForgotten {
+				p.forgetHeard(s, v.Host)
+				continue
+			}
 			h := &s.hosts[j]
 			h.forwarded = v.Condition
 			if h.expiredAt != 0 {

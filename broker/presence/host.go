@@ -30,12 +30,11 @@ type host struct {
 	dirty     bool // its direct way entered a state: save it
 
 	// The other region's direct way.
-	theirWay   bool // it may hold one
-	theirs     View // its word, after our ways expired
-	asking     uint64
-	askAt      time.Duration
-	expiredAt  time.Duration // when the last of our ways expired; 0: not
-	unanswered bool
+	theirWay  bool // it may hold one
+	theirs    View // its word, after our ways expired
+	asking    uint64
+	askAt     time.Duration
+	expiredAt time.Duration // when the last of our ways expired; 0: not
 
 	// forwarded is the other region's verdict, which counts while the store
 	// has no session here.
@@ -250,7 +249,7 @@ func (p *Presence) judgeHosts(s *store) {
 			continue // its verdict went to the incidents by itself
 		}
 		v := p.hostVerdict(s, h, cond, why, oneSided)
-		v.First, v.OneSided = first, oneSided
+		v.First, v.OneSided, v.At = first, oneSided, p.now.Wall
 		p.emit(&Decided{Verdict: v})
 	}
 }
@@ -332,7 +331,7 @@ func forwardedState(h *host) beat.HostState {
 }
 
 func (h *host) alive() {
-	h.expiredAt, h.theirs, h.asking, h.askAt, h.unanswered = 0, "", 0, 0, false
+	h.expiredAt, h.theirs, h.asking, h.askAt = 0, "", 0, 0
 }
 
 // expired judges a host none of whose ways here lives: the other region is
@@ -413,6 +412,7 @@ func (p *Presence) forget(id beat.StoreID, hostID beat.HostID, tell bool) {
 		p.emit(&Tell{News: []News{{Store: id, Host: hostID, Forgotten: true}}})
 	}
 	v := p.hostVerdict(s, h, HostForgotten, Operator, false)
+	v.At = p.now.Wall
 	s.drop(hostID)
 	s.saveHosts = true
 	p.emit(&Decided{Verdict: v})

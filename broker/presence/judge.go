@@ -12,13 +12,12 @@ func (p *Presence) judge(s *store) {
 	if s.session == sessionOpen && p.now.Mono >= s.silentAt() {
 		p.suspect(s, s.silentAt())
 	}
-	byeExpired := s.stopped && p.now.Mono >= s.stoppedAt+p.opt.ByeLasts
-	if byeExpired {
-		s.stopped = false
+	if s.stopped && p.now.Mono >= s.stoppedAt+p.opt.ByeLasts {
+		s.stopped, s.byeExpired = false, true
 		s.suspectAt = p.now.Mono - p.opt.Grace
 	}
 	p.judgeDirect(s)
-	p.decide(s, byeExpired)
+	p.decide(s)
 	p.judgeHosts(s)
 	p.save(s)
 }
@@ -26,11 +25,11 @@ func (p *Presence) judge(s *store) {
 // lossAt is when this region loses a store whose session ended.
 func (p *Presence) lossAt(s *store) time.Duration { return s.suspectAt + p.opt.Grace }
 
-func (p *Presence) decide(s *store, byeExpired bool) {
+func (p *Presence) decide(s *store) {
 	mine := p.view(s).View
 	f := Facts{
 		Mine: mine, Grace: mine == ViewOpen && s.session != sessionOpen, Peer: p.peerWord(s), Theirs: s.theirs.View,
-		Opens: s.opens, Blind: p.opt.Blind, ByeExpired: byeExpired, Direct: s.aliveDirect(), Was: s.state,
+		Opens: s.opens, Blind: p.opt.Blind, ByeExpired: s.byeExpired, Direct: s.aliveDirect(), Was: s.state,
 	}
 	if mine == ViewLost {
 		f.SinceLoss = p.now.Mono - p.lossAt(s)
@@ -49,9 +48,9 @@ func (p *Presence) decide(s *store, byeExpired bool) {
 		return
 	}
 	first := s.cond == 0
-	s.cond, s.oneSide = cond, oneSided
+	s.cond = cond
 	v := p.storeVerdict(s, cond, why, oneSided)
-	v.First, v.OneSided = first, oneSided
+	v.First, v.OneSided, v.At = first, oneSided, p.now.Wall
 	p.emit(&Decided{Verdict: v})
 }
 

@@ -194,7 +194,7 @@ func (p *Presence) isHome(s beat.StoreID) bool { return Home(s, p.opt.Regions) =
 func (p *Presence) settle() {
 	p.settled = true
 	for _, s := range p.sorted() {
-		if s.session != sessionOpen && s.relay != "" && !s.stopped {
+		if s.session == sessionNone && s.relay != "" && !s.stopped {
 			s.suspectAt = p.now.Mono - p.opt.Grace
 		}
 		p.touch(s)

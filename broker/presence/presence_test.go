@@ -294,3 +294,43 @@ func BenchmarkSteadyReport(b *testing.B) {
 		out = p.Step(now, e, out[:0])
 	}
 }
+
+// A relay that came back during settle and blinks at its end has no grace.
+func TestSettleLeavesGrace(t *testing.T) {
+	o := presence.DefaultOptions()
+	o.Region, o.Regions, o.Node, o.Term = "us-east-1", []beat.Region{"us-east-1"}, "n1", 1
+	now := beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
+	w := &world{t: t, p: presence.New(o, now), now: now}
+	w.at(10 * time.Second)
+	w.birth(1, 7)
+	w.at(59 * time.Second)
+	w.do(&presence.Report{Conn: 1, Report: report(beat.Steady, 7, 2, w.now.Mono)})
+	w.do(ended(1, 7))
+	w.at(60 * time.Second)
+	if d, ok := find[*presence.Decided](w.out); ok && d.Verdict.Condition == presence.StoreDown {
+		t.Fatalf("down 1 s after the session ended, grace is %v", o.Grace)
+	}
+}
+
+// A goodbye that expires is down since the goodbye.
+func TestByeIsAProofOfLife(t *testing.T) {
+	w := newWorld(t, "us-east-1")
+	w.birth(1, 7)
+	for s := beat.Seq(2); s < 100; s++ {
+		w.at(61*time.Second + time.Duration(s)*10*time.Second)
+		w.do(&presence.Report{Conn: 1, Report: report(beat.Steady, 7, s, w.now.Mono)})
+	}
+	w.do(&presence.Report{Conn: 1, Report: report(beat.Goodbye, 7, 200, w.now.Mono)})
+	bye := w.now.Wall
+	w.at(w.now.Mono + 24*time.Hour)
+	d, ok := find[*presence.Decided](w.out)
+	if !ok {
+		t.Fatal("nothing")
+	}
+	if d.Verdict.Reason != presence.OnlyRegion && d.Verdict.Reason != presence.ByeExpired {
+		t.Errorf("reason %q", d.Verdict.Reason)
+	}
+	if d.Verdict.Since.Before(bye.Add(-time.Second)) {
+		t.Fatalf("since %v, the goodbye was at %v", d.Verdict.Since, bye)
+	}
+}

@@ -14,11 +14,9 @@ type StoreStatus struct {
 	Since      time.Time
 	Relay      beat.RelayID
 	Software   string
-	Open       bool // the relay has a session here
 	LastReport time.Time
 	// Mine is this region's view, Theirs the other's last word ("": none asked).
 	Mine, Theirs View
-	Epoch        beat.Epoch
 	Journal      uint64
 	JournalLost  uint64
 	// Hosts counts them by state.
@@ -62,7 +60,7 @@ func (p *Presence) status(now beat.Now, s *store) StoreStatus {
 	p.now = now
 	st := StoreStatus{
 		Store: s.id, State: s.state, Reason: s.reason, Since: s.stateAt, Relay: s.relay, Software: s.software,
-		Open: s.session == sessionOpen, Mine: p.view(s).View, Theirs: s.theirs.View, Epoch: s.epoch,
+		Mine: p.view(s).View, Theirs: s.theirs.View,
 		Journal: s.depth, JournalLost: s.journalLost, Hosts: make(map[beat.HostState]int),
 	}
 	switch s.session {

@@ -37,6 +37,7 @@ type store struct {
 	suspectAt   time.Duration // when the session became suspect
 	stopped     bool
 	stoppedAt   time.Duration
+	byeExpired  bool // since the last birth
 	rebirths    int
 	journalLost uint64
 	depth       uint64
@@ -50,7 +51,6 @@ type store struct {
 
 	// What the other region says of the store.
 	theirs     StoreView
-	theirsAt   time.Duration // when it was asked for; 0: no word since our loss
 	opens      int           // how many answers since our loss said open
 	askAt      time.Duration // when the next question is due
 	asking     uint64        // the question in flight
@@ -62,7 +62,6 @@ type store struct {
 	reason  Reason
 	stateAt time.Time
 	cond    Condition
-	oneSide bool
 
 	// Bookkeeping.
 	dueAt     time.Duration
@@ -103,6 +102,7 @@ func (p *Presence) report(e *Report) {
 	p.accept(s, e.Conn, r)
 	if r.Kind == beat.Goodbye {
 		s.session, s.stopped, s.stoppedAt, s.saveNow = sessionEnded, true, p.now.Mono, true
+		s.lastLife = p.now.At(s.lastReport)
 		p.touch(s)
 	}
 }
@@ -175,7 +175,7 @@ func (p *Presence) birth(conn Conn, r *beat.Report) {
 	}
 	s.relay, s.session, s.conn = r.Relay, sessionOpen, conn
 	s.incarnation, s.boot, s.epoch, s.seq = r.Incarnation, r.Boot, r.Epoch, 0
-	s.software, s.stopped, s.rebirths, s.clock = r.Software, false, 0, offset{}
+	s.software, s.stopped, s.byeExpired, s.rebirths, s.clock = r.Software, false, false, 0, offset{}
 	s.forgetTheirs()
 	s.saveNow, s.lossSaved = true, false
 	p.accept(s, conn, r)
@@ -202,7 +202,7 @@ func (s *store) retire(by beat.RelayID) {
 }
 
 func (s *store) forgetTheirs() {
-	s.theirs, s.theirsAt, s.opens, s.unanswered, s.askAt, s.oneSide = StoreView{}, 0, 0, false, 0, false
+	s.theirs, s.opens, s.unanswered, s.askAt = StoreView{}, 0, false, 0
 }
 
 // accept takes what a report says. A steady one, whose hash stands, costs no

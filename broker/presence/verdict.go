@@ -93,6 +93,8 @@ type Verdict struct {
 	Host      beat.HostID  `json:"host,omitempty"`
 	Condition Condition    `json:"condition"`
 	Cause     Cause        `json:"cause"`
+	// At is when it was decided, on the wall clock of the region that did.
+	At time.Time `json:"at"`
 	// Since is the last proof of life; the truth lies within Uncertainty after it.
 	Since       time.Time     `json:"since"`
 	Uncertainty time.Duration `json:"uncertainty,omitempty"`
@@ -125,7 +127,6 @@ const (
 	NoAnswerForBlind Reason = "lost here, and the other region does not answer"
 	SaidGoodbye      Reason = "said goodbye"
 	ByeExpired       Reason = "said goodbye and did not return"
-	BeatsDirectly    Reason = "hosts beat directly"
 	NoRelay          Reason = "no relay is enrolled"
 	Settling         Reason = "this region settles"
 	NothingSeen      Reason = "nothing seen yet"
