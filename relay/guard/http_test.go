@@ -151,6 +151,23 @@ func TestHTTPConnectionsOfStrangersAreBounded(t *testing.T) {
 	eventually(t, "a fourth stranger to be turned away", func() bool { return exchange(t, addr, good) == "" })
 }
 
+// After an answer that needed no body, the server waits for the body: not for
+// ever.
+func TestABodyThatNobodyReadsHoldsNoConnection(t *testing.T) {
+	for says, request := range map[string]string{
+		"a wrong key":  "POST /v1/heartbeat HTTP/1.1\r\nHost: x\r\nx-api-key: wrong\r\nContent-Length: 90\r\n\r\n{",
+		"no such page": "POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+	} {
+		addr := listen(t, region(nil), func(o *guard.Options) { o.ConnectTimeout = 200 * time.Millisecond })
+		w := dial(t, addr)
+		w.send([]byte(request)...)
+		_ = w.SetReadDeadline(time.Now().Add(patience))
+		if answer, err := io.ReadAll(w); err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 40")) {
+			t.Errorf("%s: %v after %q", says, err, answer)
+		}
+	}
+}
+
 func TestRequestsAboveTheRateWait(t *testing.T) {
 	addr := listen(t, region(nil), func(o *guard.Options) { o.PacketsPerSecond = 20 })
 	start := time.Now()

@@ -19,15 +19,16 @@ const (
 )
 
 // HTTPServer is an http.Server whose limits hold against slow and large
-// requests. Options.ConnectTimeout bounds a request's header;
-// PacketsPerSecond the requests of one connection: above it they wait. Serve
-// it on a listener of Listen, for the limits of connections.
+// requests. Options.ConnectTimeout bounds a request's header, and then its
+// body, where the handler sets no other deadline; PacketsPerSecond the requests
+// of one connection: above it they wait. Serve it on a listener of Listen, for
+// the limits of connections.
 func HTTPServer(o Options, h http.Handler, log *slog.Logger, m *Metrics) *http.Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &http.Server{
-		Handler:           throttle(h, m),
+		Handler:           throttle(hurry(h, o.ConnectTimeout), m),
 		ReadHeaderTimeout: o.ConnectTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaders,
@@ -83,6 +84,18 @@ func throttle(h http.Handler, m *Metrics) http.Handler {
 				}
 				sleep(r.Context(), debt)
 			}
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// hurry gives a request's body a deadline, whether its handler reads it or not:
+// after the answer the server waits for what is left of it. A handler that
+// reads the body may set another, and one that goes on for long after it must.
+func hurry(h http.Handler, within time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(within)) // a dead connection shows in Read
 		}
 		h.ServeHTTP(w, r)
 	})
