@@ -91,21 +91,28 @@ type watchedConn struct {
 
 func (c *watchedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err != nil {
-		c.end()
-	}
-	return n, err //nolint:wrapcheck // a connection's error is its own
+	return n, c.watch(err)
 }
 
 func (c *watchedConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	if err != nil {
-		c.end()
-	}
-	return n, err //nolint:wrapcheck // a connection's error is its own
+	return n, c.watch(err)
 }
 
 func (c *watchedConn) Close() error {
 	c.end()
 	return c.Conn.Close() //nolint:wrapcheck // a connection's error is its own
+}
+
+// watch passes an error on. paho takes the text of net.ErrClosed for its own
+// doing, and would keep the goroutines of a connection that we closed.
+func (c *watchedConn) watch(err error) error {
+	if err == nil {
+		return nil
+	}
+	c.end()
+	if errors.Is(err, net.ErrClosed) {
+		return errConnectionOver
+	}
+	return err
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +45,7 @@ type region struct {
 	mochi.HookBase
 	name   beat.Region
 	server *mochi.Server
+	client atomic.Pointer[mochi.Client] // the newest that subscribed
 
 	mu       sync.Mutex
 	arrivals []arrival
@@ -62,7 +64,7 @@ type region struct {
 func newRegion(t *testing.T, name beat.Region) *region {
 	t.Helper()
 	r := &region{name: name, most: beat.MaxBatch, history: map[beat.Number]int{}}
-	r.server = mochi.New(&mochi.Options{InlineClient: true, Logger: slog.New(slog.DiscardHandler)})
+	r.server = mochi.New(&mochi.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err := r.server.AddHook(r, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +75,7 @@ func newRegion(t *testing.T, name beat.Region) *region {
 func (r *region) ID() string { return "region" }
 
 func (r *region) Provides(b byte) bool {
-	return bytes.Contains([]byte{mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPublish, mochi.OnWillSent}, []byte{b})
+	return bytes.Contains([]byte{mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPublish, mochi.OnWillSent, mochi.OnSubscribed}, []byte{b})
 }
 
 func (r *region) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
@@ -96,9 +98,6 @@ func (r *region) OnWillSent(_ *mochi.Client, pk packets.Packet) {
 }
 
 func (r *region) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
-	if cl.Net.Inline {
-		return pk, nil
-	}
 	a := arrival{at: time.Now(), size: len(pk.Payload)}
 	if err := beat.DecodeReport(pk.Payload, &a.Report); err != nil || pk.TopicName != identity.ReportTopic() || pk.FixedHeader.Qos != 1 {
 		panic(fmt.Sprint(pk.TopicName, err))
@@ -127,10 +126,22 @@ func (r *region) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet,
 	return pk, packets.CodeSuccessIgnore
 }
 
+// send writes to the newest connection, by itself: mochi's clean-up of the one
+// before it can take the subscription of this one with it.
 func (r *region) send(topic string, payload []byte) {
-	if err := r.server.Publish(topic, payload, false, 1); err != nil {
+	err := r.client.Load().WritePacket(packets.Packet{
+		ProtocolVersion: 4, FixedHeader: packets.FixedHeader{Type: packets.Publish}, TopicName: topic, Payload: payload,
+	})
+	if err != nil && !errors.Is(err, io.ErrClosedPipe) {
 		panic(err)
 	}
+}
+
+func (r *region) OnSubscribed(cl *mochi.Client, pk packets.Packet, _ []byte) {
+	if len(pk.Filters) != 1 || pk.Filters[0].Filter != identity.DownFilter() {
+		panic(fmt.Sprint(pk.Filters))
+	}
+	r.client.Store(cl)
 }
 
 func (r *region) command(c beat.Command) {

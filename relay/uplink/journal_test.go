@@ -124,8 +124,8 @@ func TestABatchOfALostConnectionIsSentAgain(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		m.east.set(func() { m.east.mute = false })
 		time.Sleep(time.Minute)
-		if len(m.east.history)+len(m.west.history) != 3 || m.depth() != 0 {
-			t.Fatalf("history %v, %v; %d are left", m.east.history, m.west.history, m.depth())
+		if d := m.depth(); d != 0 || len(m.east.history)+len(m.west.history) != 3 {
+			t.Fatalf("history %v, %v; %d are left", m.east.history, m.west.history, d)
 		}
 	})
 }
@@ -197,6 +197,24 @@ func TestAStrangeAckFreesNothing(t *testing.T) {
 		m.east.send(identity.AckTopic(), a.Encode())
 		if d := m.depth(); d != 0 {
 			t.Fatalf("%d are left", d)
+		}
+	})
+}
+
+// An entry that a region never takes does not keep the reports from it.
+func TestOneEntryThatIsRefused(t *testing.T) {
+	in(t, func(t *testing.T) {
+		m := newMesh(t, inMemory())
+		m.east.most = 0
+		m.start()
+		m.transitions(1)
+		time.Sleep(2 * time.Minute)
+		got := m.east.got()
+		if n := len(births(got)); n > 3 {
+			t.Fatalf("%d births", n)
+		}
+		if d := m.depth(); d != 0 || m.west.history[1] != 1 {
+			t.Fatalf("the other region did not get it: %d left", d)
 		}
 	})
 }
