@@ -57,6 +57,27 @@ func controlScene(m *mesh) {
 	}
 }
 
+func ownPageScene(m *mesh) {
+	req, err := http.NewRequest(http.MethodPost, "http://"+m.addr(8081)+"/demo/v1/unplug/region/us-west-2", nil)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	req.Header.Set("X-Hb-Request", "1")
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		_ = res.Body.Close()
+		m.t.Errorf("a dead region answers %d", res.StatusCode)
+	}
+	begin := time.Now()
+	m.in(5*time.Second, "the switch is off", func() bool {
+		return strings.Contains(m.hbctl("demo", "status"), " unplugged ")
+	})
+	if took := time.Since(begin); took > 3*time.Second {
+		m.t.Errorf("the region took %v to die: it waited for its own page", took)
+	}
+	m.plug("region/us-west-2")
+	m.in(15*time.Second, "the region has the relay again", func() bool { return m.store("demo", "--addr", m.addr(8081)) == "up" })
+}
+
 func (m *mesh) get(port int, path string) string {
 	m.t.Helper()
 	res, err := http.Get("http://" + m.addr(port) + path)

@@ -1,9 +1,14 @@
 package demo_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/hb-mesh/hb-mesh/relay"
 )
 
 // The subtests run in turn on one demo, as a visitor plays with it; each leaves
@@ -21,6 +26,8 @@ func TestAVisitorBreaksTheMesh(t *testing.T) {
 		{"a dead relay is one message, and its hosts are covered", relayScene},
 		{"a cut path to one region wakes nobody", pathScene},
 		{"a dead region wakes nobody, and a register is told all the same", regionScene},
+		{"a relay of another store joins, and its goodbye wakes nobody", strangerScene},
+		{"a region is unplugged on its own page", ownPageScene},
 		{"the control takes no orders of strangers", controlScene},
 	} {
 		t.Run(scene.name, func(t *testing.T) {
@@ -143,6 +150,43 @@ func curlScene(m *mesh) {
 				m.t.Errorf("%d with key %q: %d %s, want 403", port, key, status, got)
 			}
 		}
+	}
+}
+
+func strangerScene(m *mesh) {
+	before := m.hook.count()
+	o := relay.DefaultOptions()
+	o.Store, o.Relay, o.DataDir = "berlin-1", "r1", m.t.TempDir()
+	o.MQTTAddr, o.HTTPAddr = "127.0.0.1:0", "127.0.0.1:0"
+	o.Regions = []relay.Region{
+		{Name: "us-east-1", Address: "tcp://" + m.addr(1883), Password: "demo"},
+		{Name: "us-west-2", Address: "tcp://" + m.addr(1884), Password: "demo"},
+	}
+	r, err := relay.New(o)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	for _, port := range []int{8080, 8081} {
+		m.in(10*time.Second, "its store is up", func() bool { return m.store("berlin-1", "--addr", m.addr(port)) == "up" })
+	}
+	leave()
+	if err := <-done; err != nil {
+		m.t.Error(err)
+	}
+	m.in(5*time.Second, "its store has stopped", func() bool { return m.store("berlin-1") == "stopped" })
+
+	silent := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + m.addr(1883)).SetClientID("berlin-2/r1").
+		SetUsername("berlin-2/r1").SetPassword("demo").SetProtocolVersion(4).SetAutoReconnect(false))
+	if t := silent.Connect(); !t.WaitTimeout(5*time.Second) || t.Error() != nil {
+		m.t.Fatalf("a session without a birth: %v", t.Error())
+	}
+	defer silent.Disconnect(0)
+	m.quiet(6*time.Second, before)
+	if !silent.IsConnectionOpen() {
+		m.t.Error("a session that has not sent its birth was ended within 6 s")
 	}
 }
 

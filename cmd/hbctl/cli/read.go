@@ -39,7 +39,9 @@ func (c *storesCmd) Run(s *session) error {
 	return show(s.out, items, head, "no stores yet: a store appears when its relay connects, or a host beats directly", func(r storeRow) []string {
 		paths := make([]string, 0, len(r.Paths))
 		for _, p := range r.Paths {
-			paths = append(paths, p.Region+" "+p.View)
+			if p.View != "" { // else nobody has asked yet
+				paths = append(paths, p.Region+" "+p.View)
+			}
 		}
 		return []string{r.Store, r.State, s.out.ago(r.Since), hostCounts(r), strings.Join(paths, ", "), r.Home, r.Reason}
 	})
