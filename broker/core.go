@@ -37,6 +37,8 @@ type core struct {
 	pOut     []presence.Out
 	bOut     []incident.Out
 	activity activityLog
+	// turnedDown is why the step that is under way refused its event.
+	turnedDown presence.Refusal
 }
 
 // errNotReady is a node that has not loaded what the table remembers.
@@ -92,8 +94,15 @@ func (c *core) Ended(conn presence.Conn, id beat.Identity, d beat.Death) {
 
 // Direct takes a beat without a relay.
 func (c *core) Direct(store beat.StoreID, b beat.Beat) error {
-	if !c.do(&presence.Direct{Store: store, Beat: b}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ready {
 		return errNotReady
+	}
+	c.turnedDown = presence.NotRefused
+	c.step(&presence.Direct{Store: store, Beat: b})
+	if why := c.turnedDown; why != presence.NotRefused {
+		return fmt.Errorf("store %s: %v", store, why)
 	}
 	return nil
 }
@@ -132,7 +141,11 @@ func (c *core) step(e presence.Event) {
 			c.metrics.adopted.Inc()
 			c.log.Info("host adopted", "store", o.Store, "host", o.Host, "via", o.Via.String())
 			c.activity.add(now.Wall, "adopted", o.Store, o.Host, fmt.Sprintf("%s/%s beats for the first time (%s)", o.Store, o.Host, o.Via))
+		case *presence.RelayChanged:
+			c.log.Warn("the store has another relay", "store", o.Store, "from", o.From, "to", o.To)
+			c.activity.add(now.Wall, "relay-changed", o.Store, "", fmt.Sprintf("%s: relay %s was replaced by %s", o.Store, o.From, o.To))
 		case *presence.Refused:
+			c.turnedDown = o.Reason
 			c.metrics.refused.WithLabelValues(o.Reason.String()).Inc()
 			c.log.Debug("refused", "id", o.ID.String(), "reason", o.Reason.String())
 		case *presence.Acked:

@@ -24,6 +24,9 @@ func (b *Book) gather(s *step) {
 	g.steps = append(g.steps, s)
 }
 
+// maxItems bounds one notice: its item must fit the table.
+const maxItems = 500
+
 // flush sends what gathered: one notice for each kind and change.
 func (b *Book) flush(store beat.StoreID) {
 	g := b.gathering[store]
@@ -39,7 +42,7 @@ func (b *Book) flush(store beat.StoreID) {
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g []*step) bool {
-			return g[0].inc.Kind == s.inc.Kind && g[0].change == s.change && g[0].inc.Retired == s.inc.Retired
+			return len(g) < maxItems && g[0].inc.Kind == s.inc.Kind && g[0].change == s.change && g[0].inc.Retired == s.inc.Retired
 		})
 		if i < 0 {
 			groups = append(groups, []*step{s})

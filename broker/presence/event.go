@@ -129,6 +129,11 @@ type (
 		Host  beat.HostID
 		Via   Way
 	}
+	// RelayChanged is a store whose relay is another one from now on.
+	RelayChanged struct {
+		Store    beat.StoreID
+		From, To beat.RelayID
+	}
 	// Refused is an event that changed nothing, for logs and counters.
 	Refused struct {
 		ID     beat.Identity
@@ -136,18 +141,19 @@ type (
 	}
 )
 
-func (*Ask) out()     {}
-func (*Reply) out()   {}
-func (*Tell) out()    {}
-func (*Rebirth) out() {}
-func (*Acked) out()   {}
-func (*Journal) out() {}
-func (*Command) out() {}
-func (*Close) out()   {}
-func (*Save) out()    {}
-func (*Decided) out() {}
-func (*Adopted) out() {}
-func (*Refused) out() {}
+func (*Ask) out()          {}
+func (*Reply) out()        {}
+func (*Tell) out()         {}
+func (*Rebirth) out()      {}
+func (*Acked) out()        {}
+func (*Journal) out()      {}
+func (*Command) out()      {}
+func (*Close) out()        {}
+func (*Save) out()         {}
+func (*Decided) out()      {}
+func (*Adopted) out()      {}
+func (*RelayChanged) out() {}
+func (*Refused) out()      {}
 
 // Way is how a region sees a host.
 type Way uint8

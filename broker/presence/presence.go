@@ -30,8 +30,11 @@ const (
 	// so that a restart dates it well; refreshSpread keeps stores apart.
 	refreshAfter  = time.Hour
 	refreshSpread = 10 * time.Minute
-	// maxEpochJump is the largest step of an epoch that is believed (P2).
-	maxEpochJump = 1 << 32
+	// maxEpochJump is the largest step of an epoch that is believed (P2), and
+	// maxFirstEpoch the largest one of a relay that is not known: who lies
+	// leaves the true relay room above.
+	maxEpochJump  = 1 << 32
+	maxFirstEpoch = 1 << 56
 	// maxRebirths is how often a rebirth restarts grace (P2).
 	maxRebirths = 2
 	// maxDirectHosts bounds the hosts of one store that beat directly.

@@ -334,3 +334,19 @@ func TestByeIsAProofOfLife(t *testing.T) {
 		t.Fatalf("since %v, the goodbye was at %v", d.Verdict.Since, bye)
 	}
 }
+
+// A relay that nobody knows leaves room above its epoch: who holds a stolen
+// password cannot shut the true relay out.
+func TestFirstEpochLeavesRoom(t *testing.T) {
+	w := newWorld(t, "us-east-1")
+	if _, ok := find[*presence.Close](w.birth(1, 1<<57)); !ok {
+		t.Fatalf("want it refused, got %v", w.out)
+	}
+	w.birth(2, 7)
+	r := report(beat.Birth, 1<<57, 1, w.now.Mono)
+	r.Relay, r.Incarnation = "r2", beat.Incarnation{2}
+	if _, ok := find[*presence.Close](w.do(&presence.Report{Conn: 3, Report: r})); !ok {
+		t.Fatalf("want another relay refused too, got %v", w.out)
+	}
+	w.want(presence.Up)
+}

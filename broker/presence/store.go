@@ -155,7 +155,7 @@ func (p *Presence) birth(conn Conn, r *beat.Report) {
 		p.emit(&Rebirth{Conn: conn, ID: id, Exceed: s.epoch})
 		p.emit(&Refused{ID: id, Reason: OldEpoch})
 		return
-	case sameRelay && s.epoch != 0 && r.Epoch-s.epoch > maxEpochJump:
+	case sameRelay && s.epoch != 0 && r.Epoch-s.epoch > maxEpochJump, (!sameRelay || s.epoch == 0) && r.Epoch > maxFirstEpoch:
 		p.emit(&Close{Conn: conn, Reason: FutureEpoch})
 		p.emit(&Refused{ID: id, Reason: FutureEpoch})
 		return
@@ -168,6 +168,7 @@ func (p *Presence) birth(conn Conn, r *beat.Report) {
 		p.emit(&Close{Conn: s.conn, Reason: Replaced})
 	}
 	if !sameRelay {
+		p.emit(&RelayChanged{Store: s.id, From: s.relay, To: r.Relay})
 		s.retire(r.Relay)
 	}
 	if s.incarnation != r.Incarnation {

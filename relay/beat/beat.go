@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -146,15 +147,28 @@ func (b *Beat) fill(f body) {
 	}
 }
 
-// CutText makes s valid UTF-8 of at most n bytes, on a rune boundary, without
-// control characters: it is shown to people and written to logs.
-func CutText(s string, n int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
+// plain says whether s is printable ASCII alone, as nearly all texts are.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
 		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
+	}
+	return true
+}
+
+// CutText makes s valid UTF-8 of at most n bytes, on a rune boundary, without
+// control and format characters (line ends, escapes, changes of direction): it
+// is shown to people and written to logs.
+func CutText(s string, n int) string {
+	if !plain(s) {
+		s = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
+				return ' '
+			}
+			return r
+		}, strings.ToValidUTF8(s, "\uFFFD"))
+	}
 	if len(s) <= n {
 		return s
 	}

@@ -131,6 +131,10 @@ func clip(s string) string {
 	return s
 }
 
+// MaxCounter bounds epochs, seqs and numbers: nobody counts so far, and who
+// claims to would leave nothing above it for the relay itself.
+const MaxCounter = 1 << 62
+
 type (
 	// Incarnation is 128 random bits made with a relay's database. A lost disk
 	// or a restored copy means a new one.

@@ -199,7 +199,25 @@ func DecodeReport(raw []byte, r *Report) error {
 	if err := r.check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
+	r.clean()
 	return nil
+}
+
+// clean makes the texts of a relay fit for logs and terminals.
+func (r *Report) clean() {
+	r.Software = CutText(r.Software, maxVersion)
+	if r.Picture != nil {
+		for i := range r.Picture.Hosts {
+			if h := &r.Picture.Hosts[i]; h.Message != "" {
+				h.Message = CutText(h.Message, maxMessage)
+			}
+		}
+	}
+	for i := range r.Journal {
+		if t := &r.Journal[i]; t.Message != "" {
+			t.Message = CutText(t.Message, maxMessage)
+		}
+	}
 }
 
 // DecodeDeath reads the payload of a Last-Will.
@@ -208,7 +226,7 @@ func DecodeDeath(raw []byte) (Death, error) {
 	if err := decode(raw, &d); err != nil {
 		return Death{}, err
 	}
-	if d.V == 0 || d.Epoch == 0 || d.Incarnation.IsZero() || d.Boot.IsZero() {
+	if d.V == 0 || d.Epoch == 0 || d.Epoch >= MaxCounter || d.Incarnation.IsZero() || d.Boot.IsZero() {
 		return Death{}, fmt.Errorf("%w: a death names version, incarnation, boot and epoch", ErrEnvelope)
 	}
 	return d, nil
@@ -251,6 +269,8 @@ func (r *Report) check() error {
 		return fmt.Errorf("unknown %v", r.Kind)
 	case !isLabel(string(r.Store)) || !isLabel(string(r.Relay)):
 		return errors.New("no valid store and relay")
+	case r.Epoch >= MaxCounter || r.Seq >= MaxCounter:
+		return errors.New("epoch or seq is out of range")
 	case r.Incarnation.IsZero() || r.Boot.IsZero() || r.Epoch == 0 || r.Seq == 0:
 		return errors.New("incarnation, boot, epoch and seq start at 1")
 	case r.Kind == Birth && r.Picture == nil:
@@ -285,6 +305,8 @@ func (p *Picture) check() error {
 			return ErrHostID
 		case i > 0 && p.Hosts[i-1].Host >= h.Host:
 			return fmt.Errorf("host %s is out of order or twice there", h.Host)
+		case h.Number >= MaxCounter:
+			return fmt.Errorf("host %s: number out of range", h.Host)
 		case h.State >= Covered:
 			return fmt.Errorf("host %s: a relay reports no %v", h.Host, h.State)
 		case h.IntervalMs > uint32(MaxInterval.Milliseconds()):
@@ -306,6 +328,8 @@ func checkJournal(entries []Transition) error {
 		switch {
 		case t.Number == 0 || i > 0 && max(entries[i-1].Number, entries[i-1].Until) >= t.Number:
 			return fmt.Errorf("journal entry %d is out of order", t.Number)
+		case t.Number >= MaxCounter || t.Until >= MaxCounter:
+			return fmt.Errorf("journal entry %d is out of range", t.Number)
 		case shed && t.Until < t.Number || !shed && t.Until != 0:
 			return fmt.Errorf("journal entry %d: bad shed range", t.Number)
 		case !shed && !validHostID(string(t.Host)):

@@ -50,6 +50,8 @@ func TestDecodeReportRefuses(t *testing.T) {
 		"a journal entry 0":        func(r *beat.Report) { r.Journal = entries(0) },
 		"a host with a bad name":   func(r *beat.Report) { r.Picture = picture("../x") },
 		"a shed range of no range": func(r *beat.Report) { r.Journal = []beat.Transition{{Number: 3, Reason: beat.Shed}} },
+		"an epoch nobody reaches":  func(r *beat.Report) { r.Epoch = beat.MaxCounter },
+		"a number nobody reaches":  func(r *beat.Report) { r.Picture = picture("a"); r.Picture.Hosts[0].Number = beat.MaxCounter },
 		"no reportEvery":           func(r *beat.Report) { r.ReportEveryMs = 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,5 +91,21 @@ func TestHashIgnoresAges(t *testing.T) {
 	p.Hosts[0].State = beat.Missing
 	if p.Hash() == before {
 		t.Fatal("a state did not change the hash")
+	}
+}
+
+// What a relay says is fit for a terminal: no escapes, no line ends, no change
+// of direction.
+func TestDecodeReportCleansTexts(t *testing.T) {
+	r := steady()
+	r.Software = "v1\x1b[31m\n"
+	r.Picture = picture("a")
+	r.Picture.Hosts[0].Message = "out of paper\nALL CLEAR\u202e\u009b"
+	var got beat.Report
+	if err := beat.DecodeReport(r.Encode(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Software != "v1 [31m " || got.Picture.Hosts[0].Message != "out of paper ALL CLEAR  " {
+		t.Fatalf("%q, %q", got.Software, got.Picture.Hosts[0].Message)
 	}
 }
