@@ -187,7 +187,10 @@ func TestInterruptedStartEnds(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
 	select {
-	case <-done:
+	case err := <-done:
+		if err == nil {
+			t.Error("a start that was interrupted says that all is well")
+		}
 	case <-time.After(10 * time.Second):
 		t.Error("it goes on")
 	}

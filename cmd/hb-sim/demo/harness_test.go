@@ -324,7 +324,7 @@ type receiver struct {
 
 func newReceiver(t *testing.T) *receiver {
 	r := &receiver{t: t}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		var e event
 		if err := json.NewDecoder(req.Body).Decode(&e); err != nil || e.Type != "hb.notice.v1" {
 			t.Errorf("the webhook got no notice: %v, type %q", err, e.Type)

@@ -9,7 +9,7 @@ import (
 
 // logger makes the log of one life: all of it with -v, and else nothing but
 // the adoption of hosts, and what an operator would have to act on. A killed process logs no more.
-func (d *Demo) logger(part string, quiet context.Context) *slog.Logger {
+func (d *Demo) logger(quiet context.Context, part string) *slog.Logger {
 	h := &partHandler{part: part, quiet: quiet, screen: d.screen}
 	if d.o.Verbose {
 		h.all = slog.NewTextHandler(d.o.Log, &slog.HandlerOptions{Level: slog.LevelDebug}).WithAttrs([]slog.Attr{slog.String("part", part)})

@@ -62,7 +62,7 @@ func (d *Demo) openMemory(ctx context.Context) (closeAll func(), err error) {
 		return func() {}, d.openAWS(ctx)
 	}
 	o := local.DefaultOptions(filepath.Join(d.dir, "table"), allRegions()...)
-	o.Logger = d.logger("table", context.Background())
+	o.Logger = d.logger(context.Background(), "table")
 	s, err := local.Open(o)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (d *Demo) openRegion(ctx context.Context, r beat.Region, endpoint string) e
 		cfg.Credentials = aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider(demoKey, demoKey, ""))
 	}
 	o := dynamo.DefaultOptions()
-	o.Logger = d.logger("table/"+string(r), context.Background())
+	o.Logger = d.logger(context.Background(), "table/"+string(r))
 	t, err := dynamo.New(cfg, o)
 	if err != nil {
 		return err

@@ -112,7 +112,7 @@ func (d *Demo) newRegion(r beat.Region, l *life) (program, error) {
 	o.Extra = map[string]http.Handler{panelPath: http.StripPrefix(strings.TrimSuffix(panelPath, "/"), control(d.board))}
 	o.Scripts = []string{panelPath + "panel.js"}
 	o.Listen, o.Dial = l.power.Listen, l.power.Dial
-	o.Logger, o.Version = d.logger("region/"+string(r), l.quiet), d.o.Version
+	o.Logger, o.Version = d.logger(l.quiet, "region/"+string(r)), d.o.Version
 	return broker.New(o)
 }
 
@@ -138,7 +138,7 @@ func (d *Demo) newRelay(l *life) (program, error) {
 	o.Grace, o.Blip, o.WarmUp, o.ExemptLoopback = grace, blip, warmUp, true
 	o.Shutdown = shutdown
 	o.Listen, o.Dial = l.power.Listen, l.power.Dial
-	o.Logger, o.Version = d.logger("relay", l.quiet), d.o.Version
+	o.Logger, o.Version = d.logger(l.quiet, "relay"), d.o.Version
 	return relay.New(o)
 }
 

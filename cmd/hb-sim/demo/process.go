@@ -77,7 +77,7 @@ func (p *process) plug(ctx context.Context) error {
 	select {
 	case <-prog.Ready():
 		p.life = l
-		go p.watch(l, run)
+		go p.watch(run, l)
 		return nil
 	case <-l.done:
 		err = l.err
@@ -94,7 +94,7 @@ func (p *process) plug(ctx context.Context) error {
 }
 
 // watch tells of a life that ends though nobody ended it.
-func (p *process) watch(l *life, run context.Context) {
+func (p *process) watch(run context.Context, l *life) {
 	<-l.done
 	if run.Err() == nil && l.quiet.Err() == nil {
 		p.broke(p.name, l.err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -110,9 +111,7 @@ func (c *client) get(ctx context.Context, path string, query url.Values, out any
 func (c *client) list(ctx context.Context, path string, query url.Values) ([]json.RawMessage, error) {
 	all := []json.RawMessage{}
 	q := url.Values{"limit": {pageLimit}}
-	for k, v := range query {
-		q[k] = v
-	}
+	maps.Copy(q, query)
 	for {
 		var page struct {
 			Items []json.RawMessage `json:"items"`
@@ -212,9 +211,7 @@ func (c *client) request(ctx context.Context, base string, k call) (*http.Reques
 	if err != nil {
 		return nil, usage("check --addr", "make a request to %s: %v", target, err)
 	}
-	for name, values := range k.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, k.header)
 	req.Header.Set("Accept", "application/json")
 	if k.body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -227,8 +224,7 @@ func (c *client) request(ctx context.Context, base string, k call) (*http.Reques
 
 // plain takes the URL out of an error of http.Client: the address is told already.
 func plain(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

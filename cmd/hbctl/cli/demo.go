@@ -105,8 +105,8 @@ func noDemo(err error) error {
 	if !errors.As(err, &f) {
 		return err
 	}
-	switch {
-	case f.exit == ExitNoAnswer:
+	switch f.exit {
+	case ExitNoAnswer:
 		f.hint = "the switches exist in the demo only: start it with `make run` (and give hbctl its --port-offset)"
 	default:
 		f.hint = "hbctl demo status lists the switches"
