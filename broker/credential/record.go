@@ -7,14 +7,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hb-mesh/hb-mesh/broker/table"
 )
 
 // what is the kind of our items among the settings (table.SettingKey).
 const what = "key"
+
+// readers bounds the partitions that are read at once: one after another, a
+// slow table would delay each start by 64 of its answers.
+const readers = 16
 
 // record is one region's item of a key. Each is whole: the region that revokes
 // a key repeats what the one that made it wrote.
@@ -81,15 +88,20 @@ func (k *Keyring) read(ctx context.Context, pk string) ([]Key, error) {
 
 // Load reads every key from the table.
 func (k *Keyring) Load(ctx context.Context) error {
-	var all []Key
+	found := make([][]Key, table.Buckets)
+	g, reads := errgroup.WithContext(ctx)
+	g.SetLimit(readers)
 	for b := range table.Buckets {
-		keys, err := k.read(ctx, table.SettingsPK(b))
-		if err != nil {
-			k.m.Refreshes.WithLabelValues("failed").Inc()
+		g.Go(func() (err error) {
+			found[b], err = k.read(reads, table.SettingsPK(b))
 			return err
-		}
-		all = append(all, keys...)
+		})
 	}
+	if err := g.Wait(); err != nil {
+		k.m.Refreshes.WithLabelValues("failed").Inc()
+		return err
+	}
+	all := slices.Concat(found...)
 	k.m.Refreshes.WithLabelValues("ok").Inc()
 	k.join(all, true)
 	return nil
