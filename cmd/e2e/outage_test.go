@@ -31,6 +31,7 @@ func unavailable(t testing.TB, s *server) {
 
 // DynamoDB is down, throttles, fails or is slow when a broker starts.
 func TestABrokerWaitsForItsTable(t *testing.T) {
+	t.Parallel() // it mostly waits
 	m := newMesh(t, relayTimes)
 	proxy, b := m.ring.Proxy(east), m.brokers[east]
 	for _, c := range []struct {
@@ -57,7 +58,7 @@ func TestABrokerWaitsForItsTable(t *testing.T) {
 			}
 		})
 	}
-	proxy.Inject(ring.Fault{Kind: ring.Slow, Delay: 300 * time.Millisecond})
+	proxy.Inject(ring.Fault{Kind: ring.Slow, Delay: 100 * time.Millisecond})
 	b.up(t) // slow is not down
 	proxy.Heal()
 }
@@ -85,6 +86,7 @@ type outage struct {
 }
 
 func TestNothingIsLostWhileTheTableOrSNSFails(t *testing.T) {
+	t.Parallel() // it mostly waits
 	m := newMesh(t, relayTimes)
 	m.up()
 	box := newMailbox(m)
