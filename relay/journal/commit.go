@@ -146,6 +146,9 @@ func (j *Journal) commitGroup() *Pending {
 // the ones before them: all in one transaction. The caller holds writing.
 func (j *Journal) write(entries []Entry) error {
 	room, err := j.room()
+	if room != ample {
+		j.provide()
+	}
 	if err == nil {
 		c := j.compose(entries, room)
 		if err = j.commit(c.apply); err == nil {

@@ -124,7 +124,7 @@ func (c *change) apply(txn *badger.Txn) error {
 		last := c.deletes[len(c.deletes)-1]
 		item, err := txn.Get(last)
 		if err != nil {
-			return err //nolint:wrapcheck // commit wraps it
+			return err
 		}
 		err = item.Value(func(v []byte) error {
 			t, err := decodeTransition(v)
@@ -137,17 +137,17 @@ func (c *change) apply(txn *badger.Txn) error {
 	}
 	for _, key := range c.deletes {
 		if err := txn.Delete(key); err != nil {
-			return err //nolint:wrapcheck // commit wraps it
+			return err
 		}
 	}
 	if c.front != nil { // its key is among those that were deleted
 		if err := txn.Set(entryKey(c.front.Number), encode(*c.front)); err != nil {
-			return err //nolint:wrapcheck // commit wraps it
+			return err
 		}
 	}
 	for _, kv := range c.sets {
 		if err := txn.Set(kv.key, kv.value); err != nil {
-			return err //nolint:wrapcheck // commit wraps it
+			return err
 		}
 	}
 	return nil

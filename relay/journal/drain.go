@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
@@ -45,13 +46,14 @@ func (j *Journal) Batch(after beat.Number, maxBytes, limit int) ([]beat.Transiti
 			return nil
 		})
 	})
-	if err != nil && err != errEnough { //nolint:errorlint // it is passed through bare
+	if err != nil && !errors.Is(err, errEnough) {
 		return nil, fmt.Errorf("read journal: %w", err)
 	}
 	return out, nil
 }
 
-var errEnough = fmt.Errorf("enough")
+// errEnough ends a scan.
+var errEnough = errors.New("enough")
 
 // Free deletes the entries up to through: a region took them.
 func (j *Journal) Free(through beat.Number) error {
@@ -96,7 +98,7 @@ func (j *Journal) freePage(through beat.Number) (more bool, err error) {
 	err = j.commit(func(txn *badger.Txn) error {
 		for _, i := range taken {
 			if err := txn.Delete(entryKey(i.number)); err != nil {
-				return err //nolint:wrapcheck // commit wraps it
+				return err
 			}
 		}
 		if cut == nil {
@@ -127,20 +129,20 @@ func cutRange(txn *badger.Txn, number, through beat.Number) (beat.Transition, er
 	var t beat.Transition
 	item, err := txn.Get(entryKey(number))
 	if err != nil {
-		return t, err //nolint:wrapcheck // commit wraps it
+		return t, err
 	}
 	err = item.Value(func(v []byte) error {
 		t, err = decodeTransition(v)
 		return err
 	})
 	if err != nil {
-		return t, err //nolint:wrapcheck // commit wraps it
+		return t, err
 	}
 	if err := txn.Delete(entryKey(number)); err != nil {
-		return t, err //nolint:wrapcheck // commit wraps it
+		return t, err
 	}
 	t.Number = through + 1
-	return t, txn.Set(entryKey(t.Number), encode(t)) //nolint:wrapcheck // commit wraps it
+	return t, txn.Set(entryKey(t.Number), encode(t))
 }
 
 // compactIfEmpty gives the disk back what a drained journal took: Badger by

@@ -269,6 +269,35 @@ func TestAShortDiskShedsAnOldEntryForEachNewOne(t *testing.T) {
 	}
 }
 
+// A disk that fills up under the relay leaves it epochs and numbers for long.
+func TestAFullDiskIsProvidedFor(t *testing.T) {
+	d := &disk{free: 100 * mib}
+	o := d.options(t.TempDir())
+	j := open(t, o)
+	d.free = o.Floor - 1
+	appendAll(t, j, 1, 1)
+	d.free = 0
+	var epoch beat.Epoch
+	var number beat.Number
+	for range 500 {
+		e, err := j.NextEpoch(0)
+		if err != nil || e <= epoch {
+			t.Fatalf("epoch %d after %d, %v", e, epoch, err)
+		}
+		from, to, err := j.ReserveNumbers(0)
+		if err != nil || from <= number || to != from+1023 {
+			t.Fatalf("numbers %d to %d after %d, %v", from, to, number, err)
+		}
+		epoch, number = e, to
+	}
+	d.free = 100 * mib
+	j = reopen(t, j, o)
+	e, _ := j.NextEpoch(0)
+	if from, _, err := j.ReserveNumbers(0); err != nil || e <= epoch || from <= number {
+		t.Fatalf("after a restart: epoch %d, numbers from %d, %v", e, from, err)
+	}
+}
+
 func TestBelowTheReserveNothingIsWritten(t *testing.T) {
 	d := &disk{free: 100 * mib}
 	o := d.options(t.TempDir())

@@ -114,5 +114,5 @@ func (w *lastWords) Write(p []byte) (int, error) {
 			break
 		}
 	}
-	return w.next.Write(p) //nolint:wrapcheck // a writer's error is its own
+	return w.next.Write(p)
 }

@@ -18,7 +18,7 @@ type item struct {
 }
 
 func itemOf(t beat.Transition, size int) item {
-	return item{number: t.Number, until: t.Until, size: int32(size)} //nolint:gosec // at most some hundred bytes
+	return item{number: t.Number, until: t.Until, size: int32(size)}
 }
 
 // end is the last number that the item stands for.

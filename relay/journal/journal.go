@@ -88,7 +88,8 @@ type Journal struct {
 	mu sync.Mutex // guards what follows
 	// state is what is on disk; only the holder of writing changes it.
 	state    state
-	epoch    beat.Epoch // the last one that was handed out
+	epoch    beat.Epoch  // the last one that was handed out
+	number   beat.Number // the last one that was handed out, in its block
 	index    index
 	queue    []*Pending
 	lastPut  beat.Number
@@ -128,7 +129,7 @@ func Open(o Options, log *slog.Logger, m *Metrics) (*Journal, error) {
 // incarnation.
 func (j *Journal) adopt(c content) error {
 	j.state = c.state
-	j.epoch = c.state.EpochTop
+	j.epoch, j.number = c.state.EpochTop, c.state.NumberTop
 	j.index = c.index
 	j.lastPut = max(j.index.top(), c.hostTop)
 	if j.state.Incarnation.IsZero() {
@@ -207,7 +208,7 @@ func (j *Journal) Stats() Stats {
 // Backlog is how many entries are not yet freed, and how many were ever lost.
 func (j *Journal) Backlog() (depth, lost uint64) {
 	s := j.Stats()
-	return uint64(s.Depth), s.Lost //nolint:gosec // a length is not negative
+	return uint64(s.Depth), s.Lost
 }
 
 // view reads, unless the journal is closed.

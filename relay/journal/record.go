@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
@@ -101,7 +102,7 @@ func load(db *badger.DB) (content, error) {
 			if err := item.Value(func(v []byte) error { return cbor.Unmarshal(v, &c.state) }); err != nil {
 				return fmt.Errorf("state: %w", err)
 			}
-		case err != badger.ErrKeyNotFound: //nolint:errorlint // Badger returns it bare
+		case !errors.Is(err, badger.ErrKeyNotFound):
 			return fmt.Errorf("state: %w", err)
 		}
 		if c.state.Format > format {

@@ -52,7 +52,7 @@ func verifyTable(raw []byte, id uint64) (err error) {
 	}()
 	t, err := table.OpenInMemoryTable(raw, id, &table.Options{ChkMode: options.OnTableRead})
 	if err != nil {
-		return err //nolint:wrapcheck // verify wraps it
+		return err
 	}
-	return t.VerifyChecksum() //nolint:wrapcheck // verify wraps it
+	return t.VerifyChecksum()
 }

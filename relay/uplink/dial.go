@@ -55,7 +55,7 @@ func newDialer(o Options, r Region) (*dialer, error) {
 func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	raw, err := d.open(ctx, "tcp", d.address)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it names the address
+		return nil, err
 	}
 	limitStall(raw, d.stall)
 	conn := net.Conn(&writeConn{Conn: raw, timeout: d.stall})
@@ -78,9 +78,9 @@ type writeConn struct {
 
 func (c *writeConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
-		return 0, err //nolint:wrapcheck // a connection's error is its own
+		return 0, err
 	}
-	return c.Conn.Write(p) //nolint:wrapcheck // a connection's error is its own
+	return c.Conn.Write(p)
 }
 
 // watchedConn tells its end when a read or write fails, or it is closed.
@@ -101,7 +101,7 @@ func (c *watchedConn) Write(p []byte) (int, error) {
 
 func (c *watchedConn) Close() error {
 	c.end()
-	return c.Conn.Close() //nolint:wrapcheck // a connection's error is its own
+	return c.Conn.Close()
 }
 
 // watch passes an error on. paho takes the text of net.ErrClosed for its own

@@ -153,7 +153,7 @@ func (g *Group) Status() []Status {
 func (g *Group) nextEpoch(above beat.Epoch) (beat.Epoch, error) {
 	e, err := g.journal.NextEpoch(above)
 	if err != nil {
-		return 0, err //nolint:wrapcheck // the link wraps it
+		return 0, err
 	}
 	g.mu.Lock()
 	g.epoch = max(g.epoch, e)
@@ -179,7 +179,7 @@ func (g *Group) heardNumber(l *link, top beat.Number) error {
 		return nil
 	}
 	g.restored(l)
-	return g.relay.Exceed(top) //nolint:wrapcheck // the link logs it
+	return g.relay.Exceed(top)
 }
 
 // restored makes a new incarnation, once per boot, if this one was acked: what

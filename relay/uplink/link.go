@@ -186,7 +186,7 @@ func (l *link) witness() beat.Witness {
 	defer l.mu.Unlock()
 	w := beat.Witness{Region: l.region.Region, Session: l.open, AckAgeMs: never}
 	if !l.lastAck.IsZero() {
-		w.AckAgeMs = uint64(max(0, time.Since(l.lastAck).Milliseconds())) //nolint:gosec // not negative
+		w.AckAgeMs = uint64(max(0, time.Since(l.lastAck).Milliseconds()))
 	}
 	return w
 }

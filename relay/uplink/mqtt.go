@@ -103,9 +103,9 @@ func (t *mqttTransport) clientOptions(ctx context.Context, w *mqttWire, death be
 func await(ctx context.Context, token mqtt.Token) error {
 	select {
 	case <-token.Done():
-		return token.Error() //nolint:wrapcheck // the caller says what it did
+		return token.Error()
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the caller says what it did
+		return ctx.Err()
 	}
 }
 

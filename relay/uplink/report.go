@@ -40,9 +40,9 @@ func (s *session) compose(kind beat.Kind) (*beat.Report, *beat.Picture) {
 	r := &beat.Report{
 		V: beat.Wire, Kind: kind, Store: o.Identity.Store, Relay: o.Identity.Relay,
 		Incarnation: s.incarnation, Boot: o.Boot, Epoch: s.epoch, Seq: s.seq,
-		MonoMs:        uint64(max(0, o.Now().Mono.Milliseconds())), //nolint:gosec // not negative
-		ReportEveryMs: uint32(o.ReportEvery.Milliseconds()),        //nolint:gosec // at most a day
-		KeepaliveMs:   uint32(o.Keepalive.Milliseconds()),          //nolint:gosec // at most half a day
+		MonoMs:        uint64(max(0, o.Now().Mono.Milliseconds())),
+		ReportEveryMs: uint32(o.ReportEvery.Milliseconds()),
+		KeepaliveMs:   uint32(o.Keepalive.Milliseconds()),
 		Others:        s.group.witnesses(s.link), Hash: picture.Hash(),
 	}
 	r.JournalDepth, r.JournalLost = s.group.journal.Backlog()
