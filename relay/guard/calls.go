@@ -49,6 +49,10 @@ func (d *Door) publish(c *conn, pk *packets.Packet) bool {
 		v = Close
 	}
 	d.verdict[v].Inc()
+	if v == Accept && !c.proven {
+		c.proven = true
+		c.slot.prove()
+	}
 	if v == Close {
 		_ = c.flush() // what was accepted before was acknowledged
 		c.fail(End{Cause: Refused})

@@ -59,6 +59,7 @@ type inbox struct {
 	bucket    bucket
 	debt      time.Duration
 	reason    byte // DISCONNECT's reason code
+	proven    bool // a message was accepted
 }
 
 func newConn(d *Door, raw net.Conn) *conn {

@@ -175,7 +175,13 @@ type wire struct {
 
 func dial(t testing.TB, addr string) *wire {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
+	return dialFrom(t, addr, "127.0.0.1")
+}
+
+func dialFrom(t testing.TB, addr, from string) *wire {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	c, err := d.DialContext(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,11 @@ func (b *Beats) serve(w http.ResponseWriter, r *http.Request, next func(*http.Re
 	if err != nil {
 		return err
 	}
-	return next(r, rights, body)
+	if err := next(r, rights, body); err != nil {
+		return err
+	}
+	proved(r.Context())
+	return nil
 }
 
 func (b *Beats) failedLogin(r *http.Request) {

@@ -145,10 +145,44 @@ func TestHTTPConnectionsOfStrangersAreBounded(t *testing.T) {
 			t.Fatalf("answer %q", line)
 		}
 	}
-	for range 3 {
+	oldest := dial(t, addr)
+	for range 2 {
 		dial(t, addr)
 	}
-	eventually(t, "a fourth stranger to be turned away", func() bool { return exchange(t, addr, good) == "" })
+	if got := exchange(t, addr, good); !strings.Contains(got, "200") {
+		t.Errorf("behind three silent strangers of the same address: %q", got)
+	}
+	oldest.expectClosed()
+}
+
+// A client that asks and asks and does not read is ended; a stream whose client
+// reads lasts, however much longer than a write may take.
+func TestOnlyWhoReadsKeepsItsConnection(t *testing.T) {
+	const patient = 100 * time.Millisecond
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /much", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1<<20)) })
+	mux.HandleFunc("GET /events", func(w http.ResponseWriter, _ *http.Request) {
+		for range 5 {
+			time.Sleep(2 * patient)
+			_, _ = io.WriteString(w, ": alive\n\n")
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
+	addr := listen(t, mux, func(o *guard.Options) { o.WriteTimeout = patient })
+	deaf := dial(t, addr)
+	deaf.send([]byte(strings.Repeat("GET /much HTTP/1.1\r\nHost: x\r\n\r\n", 40))...)
+	resp, err := http.Get("http://" + addr + "/events") //nolint:noctx // it ends by itself
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); err != nil || len(got) != 5*len(": alive\n\n") {
+		t.Errorf("the stream brought %q and ended with %v", got, err)
+	}
+	n, err := io.Copy(io.Discard, deaf)
+	if n >= 40<<20 {
+		t.Errorf("who did not read was served all %d bytes: %v", n, err)
+	}
 }
 
 // After an answer that needed no body, the server waits for the body: not for

@@ -22,7 +22,7 @@ const (
 // requests. Options.ConnectTimeout bounds a request's header, and then its
 // body, where the handler sets no other deadline; PacketsPerSecond the requests
 // of one connection: above it they wait. Serve it on a listener of Listen, for
-// the limits of connections.
+// the limits of connections and for WriteTimeout, which holds for each write.
 func HTTPServer(o Options, h http.Handler, log *slog.Logger, m *Metrics) *http.Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -65,6 +65,13 @@ func visitorOf(ctx context.Context) *visitor {
 func admitted(ctx context.Context) {
 	if v := visitorOf(ctx); v != nil && v.slot != nil {
 		v.slot.admit()
+	}
+}
+
+// proved says that the request's connection did what it is there for.
+func proved(ctx context.Context) {
+	if v := visitorOf(ctx); v != nil && v.slot != nil {
+		v.slot.prove()
 	}
 }
 
@@ -120,7 +127,7 @@ func Listen(ln net.Listener, o Options, log *slog.Logger, m *Metrics) net.Listen
 		m = NewMetrics(nil, "hbmesh")
 	}
 	l := newLobby(o, m)
-	return &limited{Listener: ln, lobby: l, acceptor: acceptor{ln: ln, log: log, metrics: m, evict: l.evict}}
+	return &limited{Listener: ln, lobby: l, patience: o.WriteTimeout, acceptor: acceptor{ln: ln, log: log, metrics: m, evict: l.evict}}
 }
 
 // limited is a listener whose connections have places.
@@ -128,6 +135,7 @@ type limited struct {
 	net.Listener
 	lobby    *lobby
 	acceptor acceptor
+	patience time.Duration // of a write
 }
 
 func (l *limited) Accept() (net.Conn, error) {
@@ -141,15 +149,26 @@ func (l *limited) Accept() (net.Conn, error) {
 			_ = raw.Close()
 			continue
 		}
-		return &placed{Conn: raw, slot: slot}, nil
+		return &placed{Conn: raw, slot: slot, patience: l.patience}, nil
 	}
 }
 
-// placed gives its place back when it is closed.
+// placed gives its place back when it is closed, and ends when its peer does
+// not read: each write has its own deadline, so that a stream may last.
 type placed struct {
 	net.Conn
-	slot *slot
-	once sync.Once
+	slot     *slot
+	once     sync.Once
+	patience time.Duration
+}
+
+func (p *placed) Write(b []byte) (int, error) {
+	if p.patience > 0 {
+		if err := p.SetWriteDeadline(time.Now().Add(p.patience)); err != nil {
+			return 0, err //nolint:wrapcheck // the connection's own words
+		}
+	}
+	return p.Conn.Write(b)
 }
 
 func (p *placed) Close() error {

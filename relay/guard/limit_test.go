@@ -42,9 +42,40 @@ func TestOnlyStrangersAreBoundedWhereStoresShareANAT(t *testing.T) {
 	for n := range uint64(10) {
 		join(t, d, v4(itoa(n)))
 	}
+	oldest, second := dial(t, d.addr), dial(t, d.addr)
+	third := dial(t, d.addr) // it may have the right password
+	oldest.expectClosed()
+	_, _ = third.Write(v4("third"))
+	third.expect(0x20, 0, 0)
+	_, _ = second.Write(v4("second"))
+	second.expect(0x20, 0, 0)
+}
+
+func TestAtAnAddressBoundItsOwnStrangerMakesRoom(t *testing.T) {
+	d := openDoor(t, new(owner), func(o *guard.Options) { o.ExemptLoopback, o.MaxPerAddress = false, 3 })
+	member := join(t, d, v4("member"))
+	elsewhere := dialFrom(t, d.addr, "127.0.0.2")
+	oldest := dial(t, d.addr)
 	dial(t, d.addr)
-	dial(t, d.addr)
-	dial(t, d.addr).expectClosed()
+	join(t, d, v4("second"))
+	oldest.expectClosed()
+	_, _ = elsewhere.Write(v4("elsewhere"))
+	elsewhere.expect(0x20, 0, 0)
+	member.send(0xc0, 0)
+	member.expect(0xd0)
+}
+
+func TestWhoIsLetInAndSaysNothingMakesRoomInTheEnd(t *testing.T) {
+	d := openDoor(t, new(owner), func(o *guard.Options) { o.MaxConnections, o.ProveWithin = 2, 50*time.Millisecond })
+	beating, idle := join(t, d, v4("beating")), join(t, d, v4("idle"))
+	beating.send(publish("t", 1, 1, "x")...)
+	beating.expect(0x40, 0, 1)
+	dial(t, d.addr).expectClosed() // not yet
+	time.Sleep(60 * time.Millisecond)
+	join(t, d, v4("new"))
+	idle.expectClosed()
+	beating.send(publish("t", 1, 2, "x")...)
+	beating.expect(0x40, 0, 2)
 }
 
 func TestAtTheBoundTheOldestStrangerMakesRoom(t *testing.T) {
@@ -237,4 +268,31 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 	if _, err := reg.Gather(); err != nil {
 		t.Error(err)
 	}
+}
+
+// distant is a connection from an address of the test's choice.
+type distant struct {
+	net.Conn
+	from string
+}
+
+func (d distant) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(d.from), Port: 1} }
+
+func TestTheAddressesOfAnIPv6NetworkAreBoundedTogether(t *testing.T) {
+	d := openDoor(t, new(owner), func(o *guard.Options) { o.MaxPerAddress, o.MaxStrangersPerAddress = 0, 2 })
+	come := func(from string) *wire {
+		here, there := net.Pipe()
+		go d.ServeConn(distant{there, from})
+		t.Cleanup(func() { _ = here.Close() })
+		return &wire{Conn: here, t: t, r: newReader(here)}
+	}
+	first := come("2001:db8::1")
+	elsewhere := come("2001:db8:0:1::1")
+	_ = first.SetDeadline(time.Now().Add(20 * time.Millisecond)) // it is in before the others
+	_, _ = first.r.Peek(1)
+	come("2001:db8::2")
+	come("2001:db8::3")
+	first.expectClosed()
+	_, _ = elsewhere.Write(v4("elsewhere"))
+	elsewhere.expect(0x20, 0, 0)
 }

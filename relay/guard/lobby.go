@@ -8,33 +8,70 @@ import (
 	"time"
 )
 
-// evictAge is how long a stranger may be silent before it makes room for a
-// file descriptor: whoever speaks at once is not put out.
-const evictAge = time.Second
+const (
+	// evictAge is how long a stranger may be silent before it makes room for a
+	// file descriptor: whoever speaks at once is not put out.
+	evictAge = time.Second
+	// networkBits is what one customer or one LAN has of IPv6: whoever has it
+	// has all its addresses.
+	networkBits = 64
+	// networkShare is how many times MaxPerAddress a whole IPv6 network may
+	// have: a store's registers share one.
+	networkShare = 5
+)
 
-// lobby counts a door's connections, in all and by address, and knows which
-// stranger waits longest.
+// lobby counts a door's connections, in all, by address and by network, and
+// knows which stranger waits longest.
 type lobby struct {
 	max, perAddress, strangers int
+	proveWithin                time.Duration
 	exemptLoopback             bool
 	metrics                    *Metrics
 
 	mu      sync.Mutex // guards what follows
 	total   int
-	by      map[netip.Addr]tally
-	waiting list.List // of *slot: the strangers, oldest first
+	by      map[netip.Prefix]*tally
+	waiting queue // the strangers
+	idle    queue // who was admitted and has not said anything of use
 }
 
-type tally struct{ all, strangers int }
+// tally is what an address or a network has.
+type tally struct {
+	prefix        netip.Prefix
+	all           int
+	waiting, idle queue
+}
+
+// queue is slots, oldest first.
+type queue struct{ list.List }
+
+// oldest is the first slot that stands in q since then; nil if there is none.
+func (q *queue) oldest(then time.Time) *slot {
+	if e := q.Front(); e != nil {
+		if s := e.Value.(*slot); !s.since.After(then) { //nolint:errcheck // the queue holds nothing else
+			return s
+		}
+	}
+	return nil
+}
 
 // slot is one connection's place.
 type slot struct {
-	lobby   *lobby
-	addr    netip.Addr
-	exempt  bool
-	dismiss func() // ends the connection; called without locks
-	place   *list.Element
-	since   time.Time
+	lobby    *lobby
+	address  *tally
+	network  *tally // address, for IPv4
+	exempt   bool
+	dismiss  func() // ends the connection; called without locks
+	since    time.Time
+	gone     bool
+	admitted bool
+	// standing are the queues that it stands in, and where.
+	standing []standing
+}
+
+type standing struct {
+	in *queue
+	at *list.Element
 }
 
 func newLobby(o Options, m *Metrics) *lobby {
@@ -42,40 +79,50 @@ func newLobby(o Options, m *Metrics) *lobby {
 		max:            o.MaxConnections,
 		perAddress:     o.MaxPerAddress,
 		strangers:      o.MaxStrangersPerAddress,
+		proveWithin:    o.ProveWithin,
 		exemptLoopback: o.ExemptLoopback,
 		metrics:        m,
-		by:             make(map[netip.Addr]tally),
+		by:             make(map[netip.Prefix]*tally),
 	}
 }
 
-// enter gives a connection its slot, or says why not. When all places are
-// taken the stranger that waits longest makes room: silence must not lock out
-// those who speak.
+// network is what an address is counted with: itself, or for IPv6 its network.
+// Link-local addresses all have the same one.
+func network(a netip.Addr) netip.Prefix {
+	bits := a.BitLen()
+	if a.Is6() && !a.IsLinkLocalUnicast() && !a.IsLoopback() {
+		bits = networkBits
+	}
+	p, _ := a.WithZone("").Prefix(bits) // the zero Prefix for no address
+	return p
+}
+
+// enter gives a connection its slot, or says why not. Where a bound is reached
+// the stranger that waits longest makes room, the one of the same address where
+// it is an address's bound: silence must not lock out those who speak.
 func (l *lobby) enter(addr netip.Addr, dismiss func()) (s *slot, why string) {
-	s = &slot{lobby: l, addr: addr, dismiss: dismiss, since: time.Now()}
+	s = &slot{lobby: l, dismiss: dismiss, since: time.Now()}
 	s.exempt = !addr.IsValid() || l.exemptLoopback && addr.IsLoopback()
-	var oldest *slot
+	exact, _ := addr.WithZone("").Prefix(addr.BitLen())
 	l.mu.Lock()
-	t := l.by[addr]
-	switch {
-	case !s.exempt && l.perAddress > 0 && t.all >= l.perAddress:
-		why = "address"
-	case !s.exempt && l.strangers > 0 && t.strangers >= l.strangers:
-		why = "strangers"
-	case l.total >= l.max:
-		if oldest = l.oldest(); oldest == nil {
-			why = "full"
+	s.address = l.tally(exact)
+	s.network = s.address
+	if n := network(addr); n != exact {
+		s.network = l.tally(n)
+	}
+	why, evicted := l.admission(s)
+	if why == "" {
+		s.count(1)
+		s.stand(&l.waiting, &s.address.waiting)
+		if s.network != s.address {
+			s.stand(&s.network.waiting)
 		}
 	}
-	if why == "" {
-		l.total++
-		l.by[addr] = tally{t.all + 1, t.strangers + 1}
-		s.place = l.waiting.PushBack(s)
-	}
+	l.sweep(s)
 	l.mu.Unlock()
-	if oldest != nil {
+	if evicted != nil {
 		l.metrics.Turned.WithLabelValues("evicted").Inc()
-		oldest.dismiss()
+		evicted.dismiss()
 	}
 	if why != "" {
 		l.metrics.Turned.WithLabelValues(why).Inc()
@@ -84,12 +131,46 @@ func (l *lobby) enter(addr netip.Addr, dismiss func()) (s *slot, why string) {
 	return s, ""
 }
 
+// admission says whether there is a place, and who was put out for it; l.mu is
+// held.
+func (l *lobby) admission(s *slot) (why string, evicted *slot) {
+	a, n := s.address, s.network
+	switch {
+	case s.exempt:
+	case l.perAddress > 0 && a.all >= l.perAddress:
+		return l.replace("address", &a.waiting, &a.idle)
+	case l.perAddress > 0 && n != a && n.all >= networkShare*l.perAddress:
+		return l.replace("address", &n.waiting, &n.idle)
+	case l.strangers > 0 && n.waiting.Len() >= l.strangers:
+		return l.replace("strangers", &n.waiting, nil)
+	}
+	if l.total >= l.max {
+		return l.replace("full", &l.waiting, &l.idle)
+	}
+	return "", nil
+}
+
+// replace puts out the one that waits longest, or who was let in long ago and
+// has said nothing since; why is returned if there is neither.
+func (l *lobby) replace(why string, waiting, idle *queue) (string, *slot) {
+	now := time.Now()
+	s := waiting.oldest(now)
+	if s == nil && idle != nil {
+		s = idle.oldest(now.Add(-l.proveWithin))
+	}
+	if s == nil {
+		return why, nil
+	}
+	s.part()
+	return "", s
+}
+
 // evict dismisses the stranger that waits longest, if it waited for some time.
 func (l *lobby) evict() {
-	var oldest *slot
 	l.mu.Lock()
-	if e := l.waiting.Front(); e != nil && time.Since(e.Value.(*slot).since) > evictAge { //nolint:errcheck // the list holds nothing else
-		oldest = l.oldest()
+	oldest := l.waiting.oldest(time.Now().Add(-evictAge))
+	if oldest != nil {
+		oldest.part()
 	}
 	l.mu.Unlock()
 	if oldest != nil {
@@ -98,51 +179,95 @@ func (l *lobby) evict() {
 	}
 }
 
-// oldest takes the longest waiting stranger out of the list, so that it is
-// dismissed once; it holds its place until it leaves. l.mu is held.
-func (l *lobby) oldest() *slot {
-	e := l.waiting.Front()
-	if e == nil {
-		return nil
+// tally is the prefix's; l.mu is held.
+func (l *lobby) tally(p netip.Prefix) *tally {
+	t := l.by[p]
+	if t == nil {
+		t = &tally{prefix: p}
+		l.by[p] = t
 	}
-	s := e.Value.(*slot) //nolint:errcheck // the list holds nothing else
-	l.waiting.Remove(e)
-	return s
+	return t
 }
 
-// admit says that the connection is no stranger any more.
+// sweep forgets the tallies of s that count nobody; l.mu is held.
+func (l *lobby) sweep(s *slot) {
+	for _, t := range []*tally{s.address, s.network} {
+		if t.all == 0 && l.by[t.prefix] == t {
+			delete(l.by, t.prefix)
+		}
+	}
+}
+
+// The methods of a slot below want l.mu held; admit, prove and leave take it.
+
+func (s *slot) count(n int) {
+	s.lobby.total += n
+	s.address.all += n
+	if s.network != s.address {
+		s.network.all += n
+	}
+}
+
+func (s *slot) stand(in ...*queue) {
+	for _, q := range in {
+		s.standing = append(s.standing, standing{q, q.PushBack(s)})
+	}
+}
+
+func (s *slot) step() {
+	for _, p := range s.standing {
+		p.in.Remove(p.at)
+	}
+	s.standing = nil
+}
+
+// part takes the slot off the count, once.
+func (s *slot) part() {
+	if s.gone {
+		return
+	}
+	s.gone = true
+	s.step()
+	s.count(-1)
+	s.lobby.sweep(s)
+}
+
+// admit says that the connection is no stranger any more; where it has to
+// prove itself, it stands among those who have not.
 func (s *slot) admit() {
 	l := s.lobby
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s.place == nil {
+	if s.gone || s.admitted {
 		return
 	}
-	l.waiting.Remove(s.place)
-	s.place = nil
-	t := l.by[s.addr]
-	t.strangers--
-	l.by[s.addr] = t
+	s.admitted = true
+	s.step()
+	if l.proveWithin == 0 {
+		return
+	}
+	s.since = time.Now()
+	s.stand(&l.idle, &s.address.idle)
+	if s.network != s.address {
+		s.stand(&s.network.idle)
+	}
+}
+
+// prove says that an admitted connection said something of use.
+func (s *slot) prove() {
+	l := s.lobby
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.admitted {
+		s.step()
+	}
 }
 
 // leave gives the place back; it is called once.
 func (s *slot) leave() {
-	l := s.lobby
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	t := l.by[s.addr]
-	if s.place != nil {
-		l.waiting.Remove(s.place)
-		s.place = nil
-		t.strangers--
-	}
-	t.all--
-	l.total--
-	if t.all == 0 {
-		delete(l.by, s.addr)
-	} else {
-		l.by[s.addr] = t
-	}
+	s.lobby.mu.Lock()
+	defer s.lobby.mu.Unlock()
+	s.part()
 }
 
 // remoteOf is where a connection comes from; the zero value where it is no IP

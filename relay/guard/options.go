@@ -17,8 +17,9 @@ const (
 	DefaultConnectTimeout = 10 * time.Second
 	// DefaultWriteTimeout is how long a client may let a write wait.
 	DefaultWriteTimeout = 10 * time.Second
-	// DefaultMaxConnections is far above a store's 256 hosts.
-	DefaultMaxConnections = 4096
+	// DefaultMaxConnections is far above a store's 256 hosts, and little enough
+	// for a small machine's memory and descriptors.
+	DefaultMaxConnections = 1024
 	// DefaultMaxKeepalive is the longest whose 1.5 × fits the protocol's
 	// 16 bits; a beat may promise as much as 12 h.
 	DefaultMaxKeepalive = 43690 * time.Second
@@ -47,11 +48,17 @@ type Options struct {
 	// MaxConnections bounds all connections. At the bound the oldest one that
 	// has not sent its CONNECT makes room; else the new one is refused.
 	MaxConnections int
-	// MaxPerAddress bounds the connections of one address; 0 is no bound.
+	// MaxPerAddress bounds the connections of one address; 0 is no bound. An
+	// IPv6 network (/64) may have five times as many.
 	MaxPerAddress int
-	// MaxStrangersPerAddress bounds those of one address that are not
-	// authenticated; 0 is no bound. Stores share NATs: brokers bound this one.
+	// MaxStrangersPerAddress bounds those of one address, or IPv6 network, that
+	// are not authenticated; 0 is no bound. Stores share NATs: brokers bound
+	// this one. At either bound the oldest stranger of the address makes room.
 	MaxStrangersPerAddress int
+	// ProveWithin is how long who was let in may go without a message that the
+	// handler accepts; after it, the connection makes room like a stranger's
+	// where a bound is reached. 0 asks for no proof: logins are proof enough.
+	ProveWithin time.Duration
 	// PacketsPerSecond bounds what one connection may send; above it the door
 	// reads slower, nothing is lost. 0 is no bound.
 	PacketsPerSecond int

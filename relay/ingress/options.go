@@ -3,6 +3,7 @@ package ingress
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/guard"
 )
@@ -10,6 +11,10 @@ import (
 // DefaultNewHosts is how many new host ids an hour are taken: a store's
 // renewal of its tills in an evening, not a script's loop.
 const DefaultNewHosts = 20
+
+// proveWithin is how long a register may be connected without a beat before it
+// makes room where the door is full: on an open LAN a CONNECT proves nothing.
+const proveWithin = time.Minute
 
 // Options are the LAN door's settings. Start from DefaultOptions.
 type Options struct {
@@ -29,7 +34,9 @@ type Options struct {
 
 // DefaultOptions are an open LAN's.
 func DefaultOptions() Options {
-	return Options{NewHosts: DefaultNewHosts, Guard: guard.DefaultOptions()}
+	o := Options{NewHosts: DefaultNewHosts, Guard: guard.DefaultOptions()}
+	o.Guard.ProveWithin = proveWithin
+	return o
 }
 
 func (o Options) validate() error {
