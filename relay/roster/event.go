@@ -34,7 +34,8 @@ type (
 		Host beat.HostID
 	}
 	// Connected is a new connection whose Last-Will names the host: it ends
-	// the wait for the host after its old connection was lost.
+	// the wait for the host after its old connection was lost, if it comes from
+	// the host's address.
 	Connected struct {
 		From Source
 		Host beat.HostID
@@ -96,7 +97,8 @@ type (
 	Noted struct{ Record Record }
 	// NeedNumbers asks for a Numbers event, while some are still left.
 	NeedNumbers struct{}
-	// Conflict is two live connections that beat as one host.
+	// Conflict is two live connections, or one and an address beside it, that
+	// are at work as one host.
 	Conflict struct {
 		Host beat.HostID
 		A, B netip.Addr

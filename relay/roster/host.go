@@ -28,9 +28,14 @@ type host struct {
 	// not ended; over HTTP, and after its end, the address is the owner.
 	owner Source
 	live  bool
-	// heir is a connection whose will names the host and that has not beaten yet.
-	heir uint64
-	// rival is the live connection that carried the host before owner did.
+	// heir is a connection from the owner's address whose will names the host and
+	// that has not beaten yet. foreign says that one from another address was
+	// seen since the last beat: anyone can say that, so it holds the loss off for
+	// one more blip, once.
+	heir    uint64
+	foreign bool
+	// rival is the live connection that carried the host before owner did; Conn
+	// is 0 if there is none.
 	rival Source
 	// clash is when rival and owner were both seen beating; clashed that it ever was.
 	clash   time.Duration
@@ -185,7 +190,7 @@ func (r *Roster) change(now beat.Now, at time.Duration, h int, to beat.HostState
 	c.state, c.reason, c.number, c.since = to, why, n, at
 	c.was, c.waits, c.saved = 0, false, c.interval
 	if !to.Alive() {
-		c.lost, c.heir = 0, 0
+		c.lost, c.heir, c.foreign = 0, 0, false
 	}
 	if to == beat.Stopped {
 		c.until = at + byeLasts

@@ -62,7 +62,7 @@ func (r *Roster) Step(now beat.Now, e Event, out []Out) []Out {
 	case *Bye:
 		return r.bye(now, e, out)
 	case *Connected:
-		r.connected(e)
+		return r.connected(now, e, out)
 	case *Closed:
 		r.closed(now, e)
 	case *Forget:

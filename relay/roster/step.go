@@ -25,9 +25,9 @@ func (r *Roster) beat(now beat.Now, e *Beat, out []Out) []Out {
 	}
 	out = r.own(now, h, e.From, out)
 	silent := now.Mono - r.hot[h].last
-	r.promise(h, &e.Beat)
+	r.promise(h, c.trusted(e))
 	r.hot[h].last = now.Mono
-	c.lost, c.fresh = 0, true
+	c.lost, c.foreign, c.fresh = 0, false, true
 	to, why := beat.Up, beat.Beating
 	if c.status == beat.Fail {
 		to, why = beat.Failing, beat.SaidFail
@@ -100,8 +100,21 @@ func (r *Roster) promise(h int, b *beat.Beat) {
 	r.version++
 }
 
+// trusted is what the beat says, without a longer interval if it comes from
+// another address than a connection of the host that lives: a stranger's
+// promise must not hide the owner's silence.
+func (c *host) trusted(e *Beat) *beat.Beat {
+	if c.rival.Conn == 0 || c.rival.Addr == e.From.Addr || promised(&e.Beat) <= c.interval {
+		return &e.Beat
+	}
+	b := e.Beat
+	b.Interval = c.interval
+	return &b
+}
+
 // own gives the host to the connection of its newest beat. Two connections
-// that live and take it from each other are a conflict.
+// that live and take it from each other are a conflict, and so is a beat by HTTP
+// from another address than the connection that lives.
 func (r *Roster) own(now beat.Now, h int, from Source, out []Out) []Out {
 	c := &r.hosts[h]
 	if from == c.owner && c.live == (from.Conn != 0) {
@@ -110,13 +123,15 @@ func (r *Roster) own(now beat.Now, h int, from Source, out []Out) []Out {
 	if c.heir == from.Conn {
 		c.heir = 0
 	}
-	both := c.live && from.Conn != 0 && from.Conn != c.owner.Conn
+	both := c.live && from.Conn != c.owner.Conn
 	switch {
-	case both && c.rival.Conn == from.Conn:
-		if c.clash == 0 || now.Mono-c.clash > conflictLasts {
-			out = append(out, &Conflict{Host: c.id, A: c.owner.Addr, B: from.Addr})
+	case both && from.Conn == 0:
+		c.rival = c.owner
+		if from.Addr != c.owner.Addr {
+			out = r.clash(now, h, from.Addr, out)
 		}
-		c.clash, c.clashed = max(1, now.Mono), [2]netip.Addr{c.owner.Addr, from.Addr}
+	case both && c.rival.Conn == from.Conn:
+		out = r.clash(now, h, from.Addr, out)
 		c.rival = c.owner
 	case both:
 		c.rival = c.owner
@@ -124,6 +139,17 @@ func (r *Roster) own(now beat.Now, h int, from Source, out []Out) []Out {
 		c.rival = Source{}
 	}
 	c.owner, c.live = from, from.Conn != 0
+	return out
+}
+
+// clash notes that the owner and another address are both at work as the host.
+// It is told once while it lasts.
+func (r *Roster) clash(now beat.Now, h int, other netip.Addr, out []Out) []Out {
+	c := &r.hosts[h]
+	if c.clash == 0 || now.Mono-c.clash > conflictLasts {
+		out = append(out, &Conflict{Host: c.id, A: c.owner.Addr, B: other})
+	}
+	c.clash, c.clashed = max(1, now.Mono), [2]netip.Addr{c.owner.Addr, other}
 	return out
 }
 
@@ -147,6 +173,9 @@ func (r *Roster) lose(now beat.Now, h int, why beat.Reason) {
 		return
 	}
 	c.lost, c.lostAt = why, now.Mono+r.o.Blip
+	if c.foreign {
+		c.lostAt += r.o.Blip
+	}
 	r.settle(h)
 }
 
@@ -165,12 +194,29 @@ func (r *Roster) bye(now beat.Now, e *Bye, out []Out) []Out {
 	return r.change(now, now.Mono, h, beat.Stopped, beat.SaidBye, now.Mono-r.hot[h].last, out)
 }
 
-func (r *Roster) connected(e *Connected) {
+// connected takes a new connection whose will names the host. It ends the wait
+// for the host if it comes from where the host beats from; anybody can connect.
+func (r *Roster) connected(now beat.Now, e *Connected, out []Out) []Out {
 	h, known := r.byID[e.Host]
 	if !known || e.From.Conn == r.hosts[h].owner.Conn {
-		return
+		return out
 	}
-	r.hosts[h].heir = e.From.Conn
+	c := &r.hosts[h]
+	if e.From.Addr == c.owner.Addr || !c.owner.Addr.IsValid() {
+		c.heir = e.From.Conn
+		return out
+	}
+	if !c.foreign {
+		c.foreign = true
+		if c.lost != 0 {
+			c.lostAt += r.o.Blip
+			r.settle(h)
+		}
+	}
+	if c.live {
+		out = r.clash(now, h, e.From.Addr, out)
+	}
+	return out
 }
 
 // closed takes the end of a connection, for every host that it carried.
