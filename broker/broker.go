@@ -265,6 +265,12 @@ func (b *Broker) tryLoad(ctx context.Context) error {
 	}
 	for _, ch := range b.o.Channels {
 		i.Channels = append(i.Channels, ch.Name())
+		if l, ok := ch.(interface{ Local() bool }); ok && l.Local() {
+			i.Local = append(i.Local, ch.Name())
+		}
+	}
+	if len(i.Local) < len(i.Channels) {
+		b.records.local = i.Local
 	}
 	b.core.begin(presence.New(p, b.core.clock()), incident.New(i),
 		&presence.Loaded{Stores: stores}, &incident.Loaded{Incidents: incidents, Notices: notices})

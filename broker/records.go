@@ -32,6 +32,7 @@ type records struct {
 	term    int64
 	keep    time.Duration
 	timeout time.Duration
+	local   []incident.Channel // they reach nobody
 }
 
 func document(v any) []byte {
@@ -91,8 +92,8 @@ func (r *records) marks(ctx context.Context, items []incident.ToldItem, now time
 	for i := range notices {
 		n := &notices[i]
 		sent := false
-		for _, m := range n.Marks {
-			sent = sent || m == incident.Sent
+		for ch, m := range n.Marks {
+			sent = sent || m == incident.Sent && !slices.Contains(r.local, ch)
 		}
 		for k := range items {
 			out[k] = out[k] || sent && slices.ContainsFunc(n.Items, func(it incident.Item) bool { return items[k].ToldBy(n, &it) })

@@ -36,6 +36,9 @@ type Options struct {
 	Term    int64
 	// Channels are where notices go, in the order in which they are handed over.
 	Channels []Channel
+	// Local are those of them that reach nobody by themselves, such as a log:
+	// what only they took is not told, unless there are no others.
+	Local []Channel
 
 	Gather, Takeover, AskAgain time.Duration
 }

@@ -39,6 +39,10 @@ func (s *solo) do(e incident.Event) {
 		case *incident.Publish:
 			s.pubs = append(s.pubs, o)
 			s.do(&incident.Published{Op: o.Op, Result: s.res(o.Channel)})
+		case *incident.Ask:
+			s.do(&incident.Unanswered{ID: o.ID})
+		case *incident.ReadMarks:
+			s.do(&incident.MarksRead{ID: o.ID, Sent: make([]bool, len(o.Items))})
 		case *incident.Save:
 			doc, _ := json.Marshal(o.Incident)
 			var i incident.Incident
@@ -144,5 +148,47 @@ func TestRefusedNoticeIsYours(t *testing.T) {
 	}
 	if len(words) != 1 || words[0] != incident.TellingOver {
 		t.Fatalf("it says %v", words)
+	}
+}
+
+// A log that took a notice tells nobody: while the channel that reaches people
+// refuses, the other region may tell.
+func TestLogDoesNotCountAsTold(t *testing.T) {
+	o := incident.DefaultOptions()
+	o.Region, o.Regions, o.Node, o.Term = "us-east-1", []beat.Region{"us-east-1", "us-west-2"}, "n", 1
+	o.Channels, o.Local = []incident.Channel{"log", "sns"}, []incident.Channel{"log"}
+	s := &solo{
+		t: t, b: incident.New(o), now: beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)},
+		save: map[incident.ID]incident.Incident{}, tab: map[string]incident.Notice{},
+		res: func(ch incident.Channel) incident.Result {
+			if ch == "sns" {
+				return incident.Failed
+			}
+			return incident.Done
+		},
+	}
+	s.verdict(presence.HostMissing, 1)
+	s.run(10 * time.Second)
+	if len(s.tab) != 1 {
+		t.Fatalf("%d notices", len(s.tab))
+	}
+	ask := func() (word incident.Telling) {
+		for _, n := range s.tab {
+			i := n.Items[0]
+			q := incident.ToldQuestion{Items: []incident.ToldItem{{Incident: i.Incident, K: i.K, Kind: i.Kind, Change: i.Change, Store: i.Store, Host: i.Host}}}
+			for _, out := range s.b.Step(s.now, &incident.Asked{Question: q}, nil) {
+				if r, ok := out.(*incident.Reply); ok {
+					word = r.Answer.Words[0]
+				}
+			}
+		}
+		return word
+	}
+	if w := ask(); w != incident.TellingMine {
+		t.Errorf("soon after: %q", w)
+	}
+	s.run(40 * time.Second)
+	if w := ask(); w != incident.TellingYours {
+		t.Errorf("after takeover: %q", w)
 	}
 }

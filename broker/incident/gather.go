@@ -42,7 +42,7 @@ func (b *Book) flush(store beat.StoreID) {
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g []*step) bool {
-			return len(g) < maxItems && g[0].inc.Kind == s.inc.Kind && g[0].change == s.change && g[0].inc.Retired == s.inc.Retired
+			return len(g) < maxItems && g[0].inc.Kind == s.inc.Kind && g[0].change == s.change && g[0].inc.Ended == s.inc.Ended
 		})
 		if i < 0 {
 			groups = append(groups, []*step{s})
@@ -62,7 +62,7 @@ func (b *Book) item(s *step) Item {
 		Since: s.inc.Since, SinceUncertaintyMs: s.inc.SinceUncertaintyMs,
 	}
 	if s.change == Recovered {
-		i.Retired = s.inc.Retired
+		i.Ended = s.inc.Ended
 		i.DurationMs = max(1, s.inc.EndedAt.Sub(s.inc.Since).Milliseconds())
 	} else {
 		i.Message = s.inc.Message
@@ -88,7 +88,11 @@ func (b *Book) send(steps []*step) {
 		s.inc.Waits = "is being sent"
 		o.notice.Items = append(o.notice.Items, b.item(s))
 		o.notice.OneSided = o.notice.OneSided || s.inc.OneSided && s.change == Opened
-		for _, r := range s.inc.SeenFrom {
+		from := s.inc.SeenFrom
+		if len(s.seenFrom) > 0 {
+			from = s.seenFrom
+		}
+		for _, r := range from {
 			if !slices.Contains(o.notice.SeenFrom, r) {
 				o.notice.SeenFrom = append(o.notice.SeenFrom, r)
 			}

@@ -14,6 +14,26 @@ type incident struct {
 	cause    presence.Cause
 	fault    *step
 	recovery *step // nil while open
+	// dead says which regions see the relay dead and the store alive: ours,
+	// the other.
+	dead [2]bool
+}
+
+// kind is what the incident is, by what both regions see: one that sees hosts
+// beat directly knows more than one that sees nothing.
+func (i *incident) kind(said Kind, own bool) Kind {
+	if classOf(said) != storeClass {
+		return said
+	}
+	at := 0
+	if !own {
+		at = 1
+	}
+	i.dead[at] = said == RelayDead
+	if i.dead[0] || i.dead[1] {
+		return RelayDead
+	}
+	return StoreDown
 }
 
 func (i *incident) subject() subject { return subject{i.Store, i.Host, classOf(i.Kind)} }
@@ -49,6 +69,8 @@ type step struct {
 	// asked counts the rounds of asking, so that an old timer finds out.
 	asked  int
 	notice *outgoing
+	// seenFrom are the regions whose evidence a recovery is.
+	seenFrom []beat.Region
 	// on is where it was told.
 	on []Channel
 }
@@ -90,7 +112,7 @@ func (b *Book) apply(v *presence.Verdict, own bool) bool {
 func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 	sub := subject{v.Store, v.Host, classOf(kind)}
 	if inc := b.open[sub]; inc != nil {
-		return b.goesOn(inc, v, kind)
+		return b.goesOn(inc, v, kind, own)
 	}
 	id := MakeID(v.Store, v.Host, kind, v.Cause)
 	if ended := b.byID[id]; ended != nil {
@@ -104,6 +126,7 @@ func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 		},
 		cause: v.Cause,
 	}
+	inc.kind(kind, own)
 	inc.fault = &step{inc: inc, k: 1, change: Opened}
 	b.open[sub], b.byID[id] = inc, inc
 	b.emit(&Happened{Incident: inc.Incident, Change: Opened})
@@ -123,10 +146,12 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 			b.cancel(s)
 		}
 	}
+	inc.dead = [2]bool{}
+	inc.kind(kind, own)
 	inc.Kind, inc.Open, inc.EndedAt, inc.Told, inc.recovery = kind, true, time.Time{}, nil, nil
 	inc.Since, inc.SinceUncertaintyMs = v.Since.UTC().Truncate(time.Millisecond), v.Uncertainty.Milliseconds()
 	inc.OpenedAt = b.now.Wall.UTC().Truncate(time.Millisecond)
-	inc.SeenFrom, inc.OneSided, inc.Reason, inc.Message, inc.Retired = v.SeenFrom, v.OneSided, string(v.Reason), v.Message, false
+	inc.SeenFrom, inc.OneSided, inc.Reason, inc.Message, inc.Ended = v.SeenFrom, v.OneSided, string(v.Reason), v.Message, ""
 	inc.K++
 	inc.fault = &step{inc: inc, k: inc.K, change: Opened}
 	b.open[inc.subject()] = inc
@@ -136,7 +161,8 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 }
 
 // goesOn takes a further word about an open fault.
-func (b *Book) goesOn(inc *incident, v *presence.Verdict, kind Kind) bool {
+func (b *Book) goesOn(inc *incident, v *presence.Verdict, said Kind, own bool) bool {
+	kind := inc.kind(said, own)
 	for _, r := range v.SeenFrom {
 		if !slices.Contains(inc.SeenFrom, r) {
 			inc.SeenFrom = append(inc.SeenFrom, r)
@@ -166,14 +192,26 @@ func (b *Book) ends(v *presence.Verdict, c class) bool {
 	}
 	delete(b.open, inc.subject())
 	inc.Open, inc.EndedAt = false, b.now.Wall.UTC().Truncate(time.Millisecond)
-	inc.Retired = v.Condition == presence.HostForgotten
+	inc.Ended = ending(v.Condition)
 	inc.K++
-	inc.recovery = &step{inc: inc, k: inc.K, change: Recovered}
+	inc.recovery = &step{inc: inc, k: inc.K, change: Recovered, seenFrom: v.SeenFrom}
 	b.emit(&Happened{Incident: inc.Incident, Change: Recovered})
 	b.recover(inc)
 	id := inc.ID
 	b.after(keepEnded, func() { b.purge(id) })
 	return true
+}
+
+// ending is how a condition ends an incident, where the host does not come back.
+func ending(c presence.Condition) Ending {
+	switch c {
+	case presence.HostForgotten:
+		return Retired
+	case presence.HostStopped:
+		return Stopped
+	default:
+		return ""
+	}
 }
 
 // purge forgets an incident that ended long ago, once nothing of it is on its

@@ -28,6 +28,17 @@ const (
 	Changed   Change = "changed"
 )
 
+// Ending is why an incident ended, where its host did not come back.
+type Ending string
+
+// The endings.
+const (
+	// Retired: an operator said that the host does not exist any more.
+	Retired Ending = "retired"
+	// Stopped: the host said goodbye.
+	Stopped Ending = "stopped"
+)
+
 // ID names one fault of one subject, the same wherever it is computed.
 type ID string
 
@@ -84,8 +95,8 @@ type Item struct {
 	Tags       map[string]string `json:"tags,omitempty"`
 	// Message is what a failing host says of itself.
 	Message string `json:"message,omitempty"`
-	// Retired says that it ended because an operator retired the host.
-	Retired bool `json:"retired,omitempty"`
+	// Ended is why it ended, where the host did not come back.
+	Ended Ending `json:"ended,omitempty"`
 }
 
 // Notice is one message to people about one or many transitions. It is an item
@@ -126,8 +137,8 @@ type Incident struct {
 	OneSided           bool          `json:"oneSided,omitempty"`
 	Reason             string        `json:"reason,omitempty"`
 	Message            string        `json:"message,omitempty"`
-	// Retired says that it ended because an operator retired the host.
-	Retired bool `json:"retired,omitempty"`
+	// Ended is why it ended, where the host did not come back.
+	Ended Ending `json:"ended,omitempty"`
 	// Teller is the region that tells it; "" until one did: then home will.
 	Teller beat.Region `json:"teller,omitempty"`
 	// Told is where the fault and its recovery were told.

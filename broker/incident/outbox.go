@@ -32,27 +32,34 @@ type outgoing struct {
 type op struct {
 	out     *outgoing
 	channel Channel
+	steps   []*step // what the channel is told
 }
 
-func (b *Book) newOp(o *outgoing, ch Channel) uint64 {
+func (b *Book) newOp(o *outgoing, ch Channel, steps []*step) uint64 {
 	b.lastOp++
-	b.ops[b.lastOp] = op{o, ch}
+	b.ops[b.lastOp] = op{o, ch, steps}
 	return b.lastOp
 }
 
-// told says whether any channel took it.
-func (o *outgoing) told() bool {
-	for _, m := range o.notice.Marks {
-		if m == Sent {
+// Reaches says whether a channel reaches somebody: a local one does where there
+// are no others.
+func (o *Options) Reaches(ch Channel) bool {
+	return !slices.Contains(o.Local, ch) || len(o.Local) >= len(o.Channels)
+}
+
+// told says whether any channel that reaches somebody took it.
+func (b *Book) told(o *outgoing) bool {
+	for ch, m := range o.notice.Marks {
+		if m == Sent && b.opt.Reaches(ch) {
 			return true
 		}
 	}
 	return false
 }
 
-// stuck says whether nothing of the notice could be done for d.
-func (o *outgoing) stuck(now, d time.Duration) bool {
-	return !o.told() && o.refused && now-o.refusedAt >= d
+// stuck says whether nobody could be told of the notice for d.
+func (b *Book) stuck(o *outgoing, d time.Duration) bool {
+	return !b.told(o) && o.refused && b.now.Mono-o.refusedAt >= d
 }
 
 func (o *outgoing) drop(s *step) {
@@ -85,9 +92,9 @@ func (b *Book) attempt(o *outgoing) {
 	}
 	switch {
 	case o.writing:
-	case !o.claimed && !o.stuck(b.now.Mono, 2*b.opt.Takeover):
+	case !o.claimed && !b.stuck(o, 2*b.opt.Takeover):
 		o.writing = true
-		b.emit(&Write{Op: b.newOp(o, ""), Notice: o.copied()})
+		b.emit(&Write{Op: b.newOp(o, "", nil), Notice: o.copied()})
 	default: // claimed; or both tables fail, then unclaimed rather than never
 		b.publish(o)
 	}
@@ -107,7 +114,7 @@ func (b *Book) again(o *outgoing, failures int) {
 		if o.done {
 			return
 		}
-		if o.told() || len(b.opt.Regions) < 2 || len(o.steps) == 0 {
+		if b.told(o) || len(b.opt.Regions) < 2 || len(o.steps) == 0 {
 			b.attempt(o)
 			return
 		}
@@ -153,7 +160,7 @@ func (b *Book) mark(o *outgoing) {
 	}
 	o.dirty, o.writing = false, true
 	o.notice.Rev++
-	b.emit(&Write{Op: b.newOp(o, ""), Notice: o.copied()})
+	b.emit(&Write{Op: b.newOp(o, "", nil), Notice: o.copied()})
 }
 
 // publish hands a notice to each channel that does not have it.
@@ -162,19 +169,19 @@ func (b *Book) publish(o *outgoing) {
 		if mark, ok := o.notice.Marks[ch]; !ok || mark != Unsent || o.inflight[ch] {
 			continue
 		}
-		items, wait := o.itemsFor(ch)
+		items, steps, wait := o.itemsFor(ch)
 		switch {
 		case wait:
 			b.after(firstRetry, func() { b.attempt(o) })
 		case len(items) == 0 && o.perhaps[ch]:
-			b.sent(o, ch) // over before another try: it may have been told
+			b.sent(o, ch, o.steps) // over before another try: it may have been told
 		case len(items) == 0:
 			o.notice.Marks[ch], o.dirty = Cancelled, true
 		default:
 			o.inflight[ch] = true
 			n := o.copied()
 			n.Items = items
-			b.emit(&Publish{Op: b.newOp(o, ch), Channel: ch, Notice: n})
+			b.emit(&Publish{Op: b.newOp(o, ch, steps), Channel: ch, Notice: n})
 		}
 	}
 	b.finish(o)
@@ -182,28 +189,28 @@ func (b *Book) publish(o *outgoing) {
 
 // itemsFor is what a channel is told: no fault that is over, and no recovery
 // of a fault that it was not told of. wait says that a fault is still on its way.
-func (o *outgoing) itemsFor(ch Channel) (items []Item, wait bool) {
+func (o *outgoing) itemsFor(ch Channel) (items []Item, steps []*step, wait bool) {
 	for i, s := range o.steps {
 		if s.change == Opened {
 			if s.inc.Open {
-				items = append(items, o.notice.Items[i])
+				items, steps = append(items, o.notice.Items[i]), append(steps, s)
 			}
 			continue
 		}
 		f := s.inc.fault
 		if f.notice != nil && f.notice.inflight[ch] {
-			return nil, true
+			return nil, nil, true
 		}
 		if len(f.on) == 0 || slices.Contains(f.on, ch) {
-			items = append(items, o.notice.Items[i])
+			items, steps = append(items, o.notice.Items[i]), append(steps, s)
 		}
 	}
-	return items, false
+	return items, steps, false
 }
 
 // published takes a channel's result.
 func (b *Book) published(e *Published) {
-	o, ch := b.ops[e.Op].out, b.ops[e.Op].channel
+	o, ch, steps := b.ops[e.Op].out, b.ops[e.Op].channel, b.ops[e.Op].steps
 	delete(b.ops, e.Op)
 	if o == nil {
 		return
@@ -211,7 +218,7 @@ func (b *Book) published(e *Published) {
 	delete(o.inflight, ch)
 	switch {
 	case e.Result == Done:
-		b.sent(o, ch)
+		b.sent(o, ch, steps)
 	case e.Result == Refused, b.now.Mono-o.since >= giveUpAfter:
 		o.notice.Marks[ch], o.dirty = Join(o.notice.Marks[ch], Cancelled), true
 		b.emit(&GaveUp{Notice: o.copied(), Channel: ch})
@@ -223,14 +230,20 @@ func (b *Book) published(e *Published) {
 	b.finish(o)
 }
 
-// sent marks a channel: what the notice lists is told there.
-func (b *Book) sent(o *outgoing, ch Channel) {
-	o.notice.Marks[ch], o.dirty, o.refused = Sent, true, false
+// sent marks a channel: steps are told there.
+func (b *Book) sent(o *outgoing, ch Channel, steps []*step) {
+	o.notice.Marks[ch], o.dirty = Sent, true
+	if b.opt.Reaches(ch) {
+		o.refused = false
+	}
 	if o.notice.SentAt == nil {
 		o.notice.SentAt = make(map[Channel]time.Time)
 	}
 	o.notice.SentAt[ch] = b.now.Wall.UTC().Truncate(time.Millisecond)
-	for _, s := range o.steps {
+	for _, s := range steps {
+		if s.notice != o {
+			continue // the other region told it meanwhile
+		}
 		if s.change == Recovered && len(s.inc.fault.on) > 0 && !slices.Contains(s.inc.fault.on, ch) {
 			continue
 		}

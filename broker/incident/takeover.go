@@ -71,7 +71,7 @@ type asking struct {
 // asks says whether the question still matters to s: it waits for its telling,
 // or for another try.
 func (a asking) asks(s *step) bool {
-	return s.phase == held || s.phase == checking || s.phase == leaving && slices.Contains(a.notices, s.notice)
+	return s.phase == held || s.phase == checking || s.notice != nil && slices.Contains(a.notices, s.notice)
 }
 
 // answered takes the other region's words (I3).
@@ -92,7 +92,7 @@ func (b *Book) answered(e *Answered) {
 		}
 	}
 	for _, o := range q.notices {
-		if theirs[o] && o.stuck(b.now.Mono, b.opt.Takeover) {
+		if theirs[o] && b.stuck(o, b.opt.Takeover) {
 			b.again(o, 1)
 		} else {
 			b.attempt(o)
@@ -104,7 +104,7 @@ func (b *Book) heed(s *step, word Telling) {
 	switch {
 	case word == TellingSent:
 		b.toldThere(s)
-	case s.phase == leaving:
+	case s.notice != nil:
 		// It is ours to try again.
 	case word == TellingMine:
 		b.askAfter(s, b.opt.AskAgain)
@@ -139,7 +139,7 @@ func (b *Book) marksRead(e *MarksRead) {
 		case !q.asks(s):
 		case !e.Failed && i < len(e.Sent) && e.Sent[i]:
 			b.toldThere(s)
-		case s.phase != leaving:
+		case s.notice == nil:
 			b.take(s)
 		}
 	}
@@ -213,13 +213,19 @@ func (b *Book) word(item ToldItem) Telling {
 		return TellingYours // it was opened again, and only there
 	case s == nil:
 		return TellingMine // it is open here still: our own evidence ends it
+	case s.phase == told && s.notice != nil && !s.notice.done && !b.told(s.notice):
+		// Only a log has it so far.
+		if b.stuck(s.notice, b.opt.Takeover) {
+			return TellingYours
+		}
+		return TellingMine
 	case s.phase == told:
 		return TellingSent
 	case s.phase == cancelled:
 		return TellingOver
 	case s.phase == held:
 		return TellingYours
-	case s.phase == leaving && s.notice.stuck(b.now.Mono, b.opt.Takeover):
+	case s.phase == leaving && s.notice != nil && b.stuck(s.notice, b.opt.Takeover):
 		return TellingYours
 	default:
 		return TellingMine

@@ -27,6 +27,9 @@ type Channel interface {
 	Publish(ctx context.Context, m Message) error
 }
 
+// A Channel that has a method Local() bool and says true reaches nobody by
+// itself: what only such channels took is not told, unless there are no others.
+
 // Log is the channel that writes notices to a log: it takes all of them.
 type Log struct {
 	name incident.Channel
@@ -40,6 +43,9 @@ func NewLog(name incident.Channel, log *slog.Logger) *Log { return &Log{name: na
 
 // Name is the channel's.
 func (l *Log) Name() incident.Channel { return l.name }
+
+// Local says that a log reaches nobody by itself.
+func (l *Log) Local() bool { return true }
 
 // Publish writes one line.
 func (l *Log) Publish(ctx context.Context, m Message) error {

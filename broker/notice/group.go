@@ -13,9 +13,9 @@ import (
 type bunch struct {
 	kind   incident.Kind
 	change incident.Change
-	// retired says that an operator ended them.
-	retired bool
-	items   []incident.Item
+	// ended is why they ended, where the hosts did not come back.
+	ended incident.Ending
+	items []incident.Item
 	// store is the store of all of them; "" where they have several.
 	store beat.StoreID
 }
@@ -24,18 +24,18 @@ type bunch struct {
 func group(items []incident.Item) []bunch {
 	var out []bunch
 	type sort struct {
-		kind    incident.Kind
-		change  incident.Change
-		retired bool
+		kind   incident.Kind
+		change incident.Change
+		ended  incident.Ending
 	}
 	at := map[sort]int{}
 	for _, it := range items {
-		key := sort{it.Kind, it.Change, it.Retired}
+		key := sort{it.Kind, it.Change, it.Ended}
 		i, ok := at[key]
 		if !ok {
 			i = len(out)
 			at[key] = i
-			out = append(out, bunch{kind: it.Kind, change: it.Change, retired: it.Retired, store: it.Store})
+			out = append(out, bunch{kind: it.Kind, change: it.Change, ended: it.Ended, store: it.Store})
 		}
 		out[i].items = append(out[i].items, it)
 		if out[i].store != it.Store {
@@ -84,8 +84,10 @@ func (b bunch) words() string {
 	}
 	p, ok := table[b.kind]
 	switch {
-	case b.retired:
+	case b.ended == incident.Retired:
 		return "Hosts retired"
+	case b.ended == incident.Stopped:
+		return "Hosts stopped"
 	case !ok: // a kind that a newer region knows: its own name will do
 		return cut(plain(strings.ReplaceAll(string(b.kind), "-", " ")), maxKind) + suffix
 	case len(b.items) == 1:

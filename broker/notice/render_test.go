@@ -371,7 +371,7 @@ func line(s string, width int) bool {
 func TestRetiredHost(t *testing.T) {
 	n := incident.Notice{
 		ID: "01J0000000000000000000000A", Region: "us-east-1", At: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC),
-		Items: []incident.Item{{Kind: incident.HostMissing, Change: incident.Recovered, Store: "demo", Host: "typo", Incident: "X", K: 2, Retired: true}},
+		Items: []incident.Item{{Kind: incident.HostMissing, Change: incident.Recovered, Store: "demo", Host: "typo", Incident: "X", K: 2, Ended: incident.Retired}},
 	}
 	m, err := notice.Render(n, notice.DefaultRenderOptions("us-east-1"))
 	if err != nil || m.Title != "Hosts retired [typo]" {

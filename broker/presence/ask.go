@@ -111,7 +111,7 @@ func (p *Presence) takeStore(s *store, v StoreView, asked time.Duration) {
 	if p.view(s).View != ViewLost || asked < p.lossAt(s) {
 		return
 	}
-	s.theirs, s.unanswered = v, false
+	s.theirs, s.unanswered, s.deafSince = v, false, 0
 	s.askAt = p.now.Mono + p.opt.Reask
 	switch v.View {
 	case ViewOpen:
@@ -123,7 +123,7 @@ func (p *Presence) takeStore(s *store, v StoreView, asked time.Duration) {
 }
 
 func (p *Presence) takeHost(s *store, h *host, v HostView) {
-	h.asking = 0
+	h.asking, h.deafSince = 0, 0
 	p.touch(s)
 	if h.expiredAt == 0 {
 		return
@@ -147,6 +147,9 @@ func (p *Presence) unanswered(id uint64) {
 	for _, v := range q.question.Stores {
 		if s := p.stores[v.Store]; s != nil && s.asking == id {
 			s.asking, s.unanswered, s.askAt = 0, true, again
+			if s.deafSince == 0 {
+				s.deafSince = q.at
+			}
 			p.touch(s)
 		}
 	}
@@ -156,7 +159,11 @@ func (p *Presence) unanswered(id uint64) {
 			continue
 		}
 		if i, ok := s.index[v.Host]; ok && s.hosts[i].asking == id {
-			s.hosts[i].asking, s.hosts[i].askAt = 0, again
+			h := &s.hosts[i]
+			h.asking, h.askAt = 0, again
+			if h.deafSince == 0 {
+				h.deafSince = q.at
+			}
 			p.touch(s)
 		}
 	}

@@ -34,6 +34,7 @@ type host struct {
 	theirs    View // its word, after our ways expired
 	asking    uint64
 	askAt     time.Duration
+	deafSince time.Duration // as the store's
 	expiredAt time.Duration // when the last of our ways expired; 0: not
 
 	// forwarded is the other region's verdict, which counts while the store
@@ -221,6 +222,9 @@ func (p *Presence) hostsDue(s *store) time.Duration {
 			if until := h.expiredAt + p.opt.Blind; h.theirs == "" && until > p.now.Mono {
 				at = min(at, until)
 			}
+			if until := h.deafSince + p.opt.Blind; h.deafSince != 0 && until > p.now.Mono {
+				at = min(at, until)
+			}
 		}
 	}
 	return at
@@ -331,7 +335,7 @@ func forwardedState(h *host) beat.HostState {
 }
 
 func (h *host) alive() {
-	h.expiredAt, h.theirs, h.asking, h.askAt = 0, "", 0, 0
+	h.expiredAt, h.theirs, h.asking, h.askAt, h.deafSince = 0, "", 0, 0, 0
 }
 
 // expired judges a host none of whose ways here lives: the other region is
@@ -346,6 +350,9 @@ func (p *Presence) expired(s *store, h *host) (beat.HostState, Reason, bool) {
 	}
 	if h.asking == 0 && p.now.Mono >= h.askAt {
 		p.askHost(s)
+	}
+	if p.expiredWord(h.theirs, h.deafSince) {
+		h.theirs = ""
 	}
 	switch h.theirs {
 	case ViewOpen:
@@ -370,7 +377,7 @@ func (p *Presence) hostVerdict(s *store, h *host, cond Condition, why Reason, on
 		v.SeenFrom = []beat.Region{p.opt.Region}
 	} else {
 		v.Cause = Cause{Node: p.opt.Node, Term: p.opt.Term, Number: h.dNumber}
-		v.SeenFrom = p.seenFrom(oneSided || p.other() == "")
+		v.SeenFrom = p.seenFrom(oneSided || p.other() == "" || cond != HostMissing)
 		v.Message = h.dMessage
 	}
 	v.Since = p.now.Wall

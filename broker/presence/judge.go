@@ -27,6 +27,9 @@ func (p *Presence) lossAt(s *store) time.Duration { return s.suspectAt + p.opt.G
 
 func (p *Presence) decide(s *store) {
 	mine := p.view(s).View
+	if p.expiredWord(s.theirs.View, s.deafSince) {
+		s.theirs.View, s.opens, s.unanswered = "", 0, true
+	}
 	f := Facts{
 		Mine: mine, Grace: mine == ViewOpen && s.session != sessionOpen, Peer: p.peerWord(s), Theirs: s.theirs.View,
 		Opens: s.opens, Blind: p.opt.Blind, ByeExpired: s.byeExpired, Direct: s.aliveDirect(), Was: s.state,
@@ -106,6 +109,12 @@ func (p *Presence) seenFrom(onlyHere bool) []beat.Region {
 	return append([]beat.Region(nil), p.opt.Regions...)
 }
 
+// expiredWord says whether a word of the other region holds no more: it was not
+// final, and for blind nothing answered.
+func (p *Presence) expiredWord(word View, deafSince time.Duration) bool {
+	return (word == ViewOpen || word == ViewSettling) && deafSince != 0 && p.now.Mono >= deafSince+p.opt.Blind
+}
+
 // peerWord is where the question about a lost store stands.
 func (p *Presence) peerWord(s *store) Peer {
 	switch {
@@ -141,6 +150,9 @@ func (p *Presence) nextDue(s *store) time.Duration {
 		}
 		if s.theirs.View == "" {
 			soonest(p.lossAt(s) + p.opt.Blind)
+		}
+		if s.deafSince != 0 {
+			soonest(s.deafSince + p.opt.Blind)
 		}
 	}
 	soonest(p.hostsDue(s))

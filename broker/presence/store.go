@@ -56,6 +56,7 @@ type store struct {
 	asking     uint64        // the question in flight
 	wantsAsk   bool          // in this Step
 	unanswered bool
+	deafSince  time.Duration // the first question without an answer since the last one; 0: none
 
 	// The judgement.
 	state   State
@@ -203,7 +204,7 @@ func (s *store) retire(by beat.RelayID) {
 }
 
 func (s *store) forgetTheirs() {
-	s.theirs, s.opens, s.unanswered, s.askAt = StoreView{}, 0, false, 0
+	s.theirs, s.opens, s.unanswered, s.askAt, s.deafSince = StoreView{}, 0, false, 0, 0
 }
 
 // accept takes what a report says. A steady one, whose hash stands, costs no

@@ -39,6 +39,9 @@ func newScreen(w io.Writer) *screen { return &screen{w: w, seen: map[string]time
 // Name is the channel's.
 func (s *screen) Name() incident.Channel { return screenName }
 
+// Local says that the terminal reaches nobody who is away.
+func (s *screen) Local() bool { return true }
+
 // Publish prints one line, once for each notice: both regions share the screen.
 func (s *screen) Publish(_ context.Context, m notice.Message) error {
 	s.mu.Lock()

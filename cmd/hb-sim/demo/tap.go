@@ -80,6 +80,13 @@ type tappedChannel struct {
 	tap *tap
 }
 
+// Local says what the channel behind it says.
+func (c *tappedChannel) Local() bool {
+	l, ok := c.Channel.(interface{ Local() bool })
+	return ok && l.Local()
+}
+
+// Publish is the channel's, until the tap closes.
 func (c *tappedChannel) Publish(ctx context.Context, m notice.Message) error {
 	if c.tap.dead() {
 		return errDead
