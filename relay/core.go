@@ -170,6 +170,10 @@ func (c *core) handle(outs []roster.Out) effect {
 			f.changed = true
 		case *roster.NeedNumbers:
 			signal(c.numbers)
+		case *roster.Flaps:
+			f.changed = true
+			c.metrics.flaps.Inc()
+			c.log.Warn("host changes too often: it is shown by its worse state until it was calm for a minute", "host", o.Host)
 		case *roster.Conflict:
 			c.metrics.conflicts.Inc()
 			c.log.Warn("two computers beat as one host: give one of them another id", "host", o.Host, "a", o.A, "b", o.B)

@@ -10,6 +10,7 @@ import (
 type Metrics struct {
 	transitions, ignored         *prometheus.CounterVec
 	conflicts, undurable, stalls prometheus.Counter
+	flaps                        prometheus.Counter
 	hosts                        *prometheus.GaugeVec
 	info                         *prometheus.GaugeVec
 }
@@ -22,7 +23,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		transitions: prometheus.NewCounterVec(name("transitions_total", "Transitions of hosts, by the state they entered."), []string{"state"}),
 		ignored:     prometheus.NewCounterVec(name("ignored_total", "Words about hosts that changed nothing, by reason."), []string{"reason"}),
-		conflicts:   prometheus.NewCounter(name("conflicts_total", "Times that two live connections were found beating as one host.")),
+		conflicts:   prometheus.NewCounter(name("conflicts_total", "Times that two connections or addresses were found at work as one host.")),
+		flaps:       prometheus.NewCounter(name("flapping_total", "Times that a host changed too often, and was held in its worse state.")),
 		undurable:   prometheus.NewCounter(name("undurable_total", "Changes that were reported but could not be written to disk.")),
 		stalls:      prometheus.NewCounter(name("stalls_total", "Times that the process stood still for seconds.")),
 		hosts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -32,7 +34,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Namespace: "hbmesh", Subsystem: "relay", Name: "info", Help: "1, with who the relay is and its version.",
 		}, []string{"store", "relay", "version"}),
 	}
-	reg.MustRegister(m.transitions, m.ignored, m.conflicts, m.undurable, m.stalls, m.hosts, m.info)
+	reg.MustRegister(m.transitions, m.ignored, m.conflicts, m.flaps, m.undurable, m.stalls, m.hosts, m.info)
 	return m
 }
 

@@ -44,6 +44,9 @@ const (
 	DefaultWarmUp = 5 * time.Minute
 	// DefaultNewHostsPerHour bounds what a stranger on the LAN can add.
 	DefaultNewHostsPerHour = 20
+	// DefaultChangesPerHost bounds what one host's flapping may cost: 15 outages
+	// in 10 minutes.
+	DefaultChangesPerHost = 30
 	// DefaultConnectionsPerAddress bounds the LAN's MQTT connections of one address.
 	DefaultConnectionsPerAddress = 64
 	// DefaultBeatsPerSecond bounds the beats of one LAN connection.
@@ -112,6 +115,10 @@ type Options struct {
 
 	// NewHostsPerHour bounds new host ids; 0 is no limit.
 	NewHostsPerHour int
+	// ChangesPerHost bounds the changes of a host in 10 minutes: above it the
+	// host is shown by the worse of its states until it was calm for a minute. 0
+	// is no limit.
+	ChangesPerHost int
 	// ConnectionsPerAddress and BeatsPerSecond (of a connection) bound the
 	// LAN; 0 is no limit.
 	ConnectionsPerAddress int
@@ -146,7 +153,7 @@ func DefaultOptions() Options {
 		ReportEvery: DefaultReportEvery, Keepalive: DefaultKeepalive, AckTimeout: DefaultAckTimeout,
 		ReconnectFirst: DefaultReconnectFirst, ReconnectCap: DefaultReconnectCap, Handshake: DefaultHandshake,
 		Coalesce: DefaultCoalesce, Grace: DefaultGrace, Blip: DefaultBlip, WarmUp: DefaultWarmUp,
-		NewHostsPerHour: DefaultNewHostsPerHour, ConnectionsPerAddress: DefaultConnectionsPerAddress,
+		NewHostsPerHour: DefaultNewHostsPerHour, ChangesPerHost: DefaultChangesPerHost, ConnectionsPerAddress: DefaultConnectionsPerAddress,
 		BeatsPerSecond: DefaultBeatsPerSecond, ConnectTimeout: DefaultConnectTimeout,
 		Shutdown: DefaultShutdown, Version: "dev",
 	}
@@ -185,7 +192,7 @@ func (o *Options) checkLAN() []error {
 			errs = append(errs, fmt.Errorf("keys[%d]: an empty key would open the door to all", i))
 		}
 	}
-	if o.NewHostsPerHour < 0 || o.ConnectionsPerAddress < 0 || o.BeatsPerSecond < 0 {
+	if o.NewHostsPerHour < 0 || o.ChangesPerHost < 0 || o.ConnectionsPerAddress < 0 || o.BeatsPerSecond < 0 {
 		errs = append(errs, errors.New("limits: a limit is 0 (none) or more"))
 	}
 	return errs

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -141,6 +142,9 @@ func pageHostOf(v roster.View, now time.Time) pageHost {
 	}
 	if v.State != beat.Up {
 		p.Why = v.Reason.String() + ", " + ago(now.Sub(v.Since)) + " ago"
+	}
+	if v.Flapping {
+		p.Why = strings.TrimPrefix(p.Why+"; it changes too often, and is shown so until it was calm for a minute", "; ")
 	}
 	if v.State == beat.Unknown {
 		p.Why = "not yet back since the relay's start"

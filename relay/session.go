@@ -90,7 +90,8 @@ func (s *session) open() error {
 		wake: make(chan struct{}, 1), numbers: make(chan struct{}, 1), commits: make(chan struct{}, 1),
 		ticked: r.clock().Mono,
 		roster: roster.New(roster.Options{
-			Blip: r.o.Blip, WarmUp: r.o.WarmUp, NewHostsPerHour: r.o.NewHostsPerHour, ExemptLoopback: r.o.ExemptLoopback,
+			Blip: r.o.Blip, WarmUp: r.o.WarmUp, NewHostsPerHour: r.o.NewHostsPerHour,
+			MaxChanges: r.o.ChangesPerHost, ExemptLoopback: r.o.ExemptLoopback,
 		}),
 	}
 	if r.uplinks, err = uplink.New(r.uplinkOptions(), r.core, r.journal, r.log.With("part", "uplink"), uplink.NewMetrics(r.o.Registry)); err != nil {

@@ -97,6 +97,9 @@ type (
 	Noted struct{ Record Record }
 	// NeedNumbers asks for a Numbers event, while some are still left.
 	NeedNumbers struct{}
+	// Flaps is a host that changed too often: until it was calm for a minute it
+	// stays in the worse of its states.
+	Flaps struct{ Host beat.HostID }
 	// Conflict is two live connections, or one and an address beside it, that
 	// are at work as one host.
 	Conflict struct {
@@ -115,6 +118,7 @@ func (*Forgot) out()      {}
 func (*Shown) out()       {}
 func (*Noted) out()       {}
 func (*NeedNumbers) out() {}
+func (*Flaps) out()       {}
 func (*Conflict) out()    {}
 func (*Ignored) out()     {}
 
@@ -127,6 +131,8 @@ const (
 	NotOwner Ignorance = iota + 1
 	// NotKnown is a word about a host that never beat.
 	NotKnown
+	// TooOften is a bye of a host that flaps.
+	TooOften
 	// TooMany is one host more than beat.MaxHosts.
 	TooMany
 	// TooFast is one new host more than an hour may bring.
@@ -141,7 +147,7 @@ const (
 func (w Ignorance) Refused() bool { return w >= TooMany }
 
 var ignoranceNames = [ignorances]string{
-	"", "not its connection", "unknown host", "too many hosts", "too many new hosts in an hour", "no numbers left",
+	"", "not its connection", "unknown host", "changes too often", "too many hosts", "too many new hosts in an hour", "no numbers left",
 }
 
 func (w Ignorance) String() string {

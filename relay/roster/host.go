@@ -41,6 +41,8 @@ type host struct {
 	clash   time.Duration
 	clashed [2]netip.Addr
 
+	flap flap
+
 	// lost is why the host's connection is over, and lostAt when that counts.
 	lost   beat.Reason
 	lostAt time.Duration
@@ -108,7 +110,7 @@ func (r *Roster) remove(h int) {
 // settle refreshes what a steady beat relies on, after anything else changed.
 func (r *Roster) settle(h int) {
 	c := &r.hosts[h]
-	r.hot[h].steady = c.state.Alive() && c.lost == 0 && !c.waits && !c.retire
+	r.hot[h].steady = c.state.Alive() && c.lost == 0 && !c.waits && !c.retire && !c.flap.held
 	r.next = min(r.next, r.due(h))
 }
 
@@ -187,10 +189,14 @@ func (r *Roster) change(now beat.Now, at time.Duration, h int, to beat.HostState
 		return out
 	}
 	isNew := c.number == 0
+	if !isNew {
+		c.flap.changed(at, r.o.MaxChanges)
+	}
 	c.state, c.reason, c.number, c.since = to, why, n, at
 	c.was, c.waits, c.saved = 0, false, c.interval
 	if !to.Alive() {
 		c.lost, c.heir, c.foreign = 0, 0, false
+		c.flap.claim = beat.Unknown
 	}
 	if to == beat.Stopped {
 		c.until = at + byeLasts

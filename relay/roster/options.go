@@ -34,4 +34,7 @@ type Options struct {
 	// for beats from loopback.
 	NewHostsPerHour int
 	ExemptLoopback  bool
+	// MaxChanges bounds how often a host changes in 10 minutes; 0 is no limit.
+	// ExemptLoopback lifts it too.
+	MaxChanges int
 }

@@ -141,6 +141,8 @@ func (s *stage) options(f []string) {
 			s.o.WarmUp = d
 		case k == "newHostsPerHour" && errN == nil:
 			s.o.NewHostsPerHour = n
+		case k == "maxChanges" && errN == nil:
+			s.o.MaxChanges = n
 		case k == "exemptLoopback":
 			s.o.ExemptLoopback = v == "true"
 		default:
@@ -245,6 +247,8 @@ func (s *stage) tell(outs []roster.Out) {
 			s.journal[o.Record.Host] = o.Record
 		case *roster.NeedNumbers:
 			say("needs numbers")
+		case *roster.Flaps:
+			say("%s flaps", o.Host)
 		case *roster.Conflict:
 			say("conflict: %s beats from %s and %s", o.Host, o.A, o.B)
 		case *roster.Ignored:
@@ -256,8 +260,12 @@ func (s *stage) tell(outs []roster.Out) {
 func (s *stage) picture(now beat.Now) {
 	p := s.r.Picture(now)
 	for _, h := range p.Hosts {
-		fmt.Fprintf(&s.out, "    -> picture: %s is %s since #%d, %s, last beat %v ago, every %v\n",
-			h.Host, h.State, h.Number, h.Reason, h.Age(), h.Interval())
+		flaps := ""
+		if h.Flapping {
+			flaps = ", flapping"
+		}
+		fmt.Fprintf(&s.out, "    -> picture: %s is %s since #%d, %s, last beat %v ago, every %v%s\n",
+			h.Host, h.State, h.Number, h.Reason, h.Age(), h.Interval(), flaps)
 	}
 	if len(p.Hosts) == 0 {
 		s.out.WriteString("    -> picture: nobody\n")

@@ -38,12 +38,15 @@ func (r *Roster) beat(now beat.Now, e *Beat, out []Out) []Out {
 		c.state, c.was, c.waits, c.since = to, 0, false, now.Mono
 		r.version++
 		out = append(out, &Shown{Host: c.id})
-	case c.state != to:
-		out = r.change(now, now.Mono, h, to, why, silent, out)
 	default:
+		var held bool
+		if held, out = r.holds(now, h, to, silent, out); c.state != to && !held {
+			out = r.change(now, now.Mono, h, to, why, silent, out)
+			break
+		}
 		c.waits = false // what waited is over: it beats again
 	}
-	if c.interval > c.saved && c.number != 0 {
+	if c.interval > c.saved+c.saved/10 && c.number != 0 { // less is within what a start waits
 		c.saved = c.interval
 		out = append(out, &Noted{Record: r.record(now, h)})
 	}
@@ -53,7 +56,7 @@ func (r *Roster) beat(now beat.Now, e *Beat, out []Out) []Out {
 
 // adopt takes a host's first beat, within the limits.
 func (r *Roster) adopt(now beat.Now, e *Beat, out []Out) []Out {
-	exempt := r.o.NewHostsPerHour == 0 || r.o.ExemptLoopback && e.From.Addr.IsLoopback()
+	exempt := r.o.NewHostsPerHour == 0 || r.exempt(e.From.Addr)
 	r.arrived = slices.DeleteFunc(r.arrived, func(at time.Duration) bool { return at <= now.Mono-time.Hour })
 	switch {
 	case len(r.order) >= beat.MaxHosts:
@@ -169,6 +172,7 @@ func (r *Roster) gone(now beat.Now, e *Gone, out []Out) []Out {
 // lose starts the wait for a host whose connection is over.
 func (r *Roster) lose(now beat.Now, h int, why beat.Reason) {
 	c := &r.hosts[h]
+	c.flap.claim = beat.Unknown
 	if !c.state.Alive() || c.lost != 0 {
 		return
 	}
@@ -191,7 +195,12 @@ func (r *Roster) bye(now beat.Now, e *Bye, out []Out) []Out {
 	if c.state == beat.Stopped || c.retire {
 		return out
 	}
-	return r.change(now, now.Mono, h, beat.Stopped, beat.SaidBye, now.Mono-r.hot[h].last, out)
+	silent := now.Mono - r.hot[h].last
+	held, out := r.holds(now, h, beat.Stopped, silent, out)
+	if held {
+		return append(out, &Ignored{Host: e.Host, Why: TooOften})
+	}
+	return r.change(now, now.Mono, h, beat.Stopped, beat.SaidBye, silent, out)
 }
 
 // connected takes a new connection whose will names the host. It ends the wait

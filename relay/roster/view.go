@@ -15,7 +15,7 @@ func (r *Roster) Picture(now beat.Now) beat.Picture {
 		rep := beat.HostReport{
 			Host: c.id, State: c.state, Number: c.number, Reason: c.reason,
 			AgeMs: ms(now.Mono - r.hot[h].last), IntervalMs: uint32(c.interval.Milliseconds()), //nolint:gosec // at most MaxInterval
-			Status: c.status,
+			Status: c.status, Flapping: c.flap.held,
 		}
 		if c.status != beat.OK {
 			rep.Message = beat.CutText(c.message, beat.MaxPictureMessage)
@@ -45,6 +45,8 @@ type View struct {
 	Via  string
 	// Conflict is the two addresses that beat as this host, or invalid ones.
 	Conflict [2]netip.Addr
+	// Flapping says that it changed too often, and is shown by its worse state.
+	Flapping bool
 }
 
 // Hosts is every host at now, in the order of their ids.
@@ -56,6 +58,7 @@ func (r *Roster) Hosts(now beat.Now) []View {
 			Host: c.id, State: c.state, Reason: c.reason, Number: c.number, Interval: c.interval,
 			Since:  now.At(c.since),
 			Status: c.status, Message: c.message, Version: c.version, Addr: c.owner.Addr,
+			Flapping: c.flap.held,
 		}
 		if wall := r.lastWall(now, h); wall != 0 {
 			v.LastBeat = time.UnixMilli(wall).UTC()
