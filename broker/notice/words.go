@@ -90,7 +90,7 @@ func (b bunch) line(it *incident.Item, o RenderOptions) string {
 	if it.Change == incident.Recovered {
 		out += past(it.Kind) + " since " + since
 		if it.DurationMs > 0 {
-			out = b.name(it) + ": " + back(it.Kind) + " after " + lasted(time.Duration(it.DurationMs)*time.Millisecond) +
+			out = b.name(it) + ": " + back(it) + " after " + lasted(time.Duration(it.DurationMs)*time.Millisecond) +
 				", was " + past(it.Kind) + " since " + since
 		}
 		return out + "."
@@ -134,11 +134,17 @@ func past(k incident.Kind) string {
 	}
 }
 
-func back(k incident.Kind) string {
-	if k == incident.HostFailing {
+func back(it *incident.Item) string {
+	switch {
+	case it.Ended == incident.Retired:
+		return "retired by an operator"
+	case it.Ended == incident.Stopped:
+		return "said goodbye"
+	case it.Kind == incident.HostFailing:
 		return "well"
+	default:
+		return "back"
 	}
-	return "back"
 }
 
 // lasted is a duration as people say it: its two largest units.
