@@ -36,10 +36,8 @@ type core struct {
 	metrics *Metrics
 	journal *journal.Journal
 	// changed tells the uplinks that there is news, written that transitions
-	// reached the disk; forgot the LAN's door that a host was retired. They do
-	// not block.
+	// reached the disk. They do not block.
 	changed, written func()
-	forgot           func(beat.HostID)
 
 	// Each of these holds one signal at most.
 	wake    chan struct{} // a deadline came nearer
@@ -53,6 +51,8 @@ type core struct {
 	armed   time.Duration // when the clock's goroutine looks again
 	pending []*journal.Pending
 	closed  bool
+	// strangers are the hosts that were refused of late.
+	strangers strangers
 }
 
 // effect is what one event did.
@@ -87,11 +87,7 @@ func (c *core) Deliver(ctx context.Context, e roster.Event) error {
 		c.written()
 	}
 	if _, isBeat := e.(*roster.Beat); isBeat && f.refused != 0 {
-		status := http.StatusTooManyRequests
-		if f.refused == roster.NoNumbers {
-			status = http.StatusInternalServerError
-		}
-		return &guard.Refusal{Status: status, Message: f.refused.String()}
+		return &guard.Refusal{Status: http.StatusInternalServerError, Message: f.refused.String()}
 	}
 	return nil
 }
@@ -163,7 +159,6 @@ func (c *core) handle(outs []roster.Out) effect {
 			entries = append(entries, journal.Entry{Transition: o.Transition, Forget: true})
 			f.changed = true
 			c.log.Info("host retired", "host", o.Host)
-			c.forgot(o.Host)
 		case *roster.Noted:
 			entries = append(entries, journal.Entry{Record: o.Record})
 		case *roster.Shown:
@@ -181,6 +176,7 @@ func (c *core) handle(outs []roster.Out) effect {
 			c.metrics.ignored.WithLabelValues(o.Why.String()).Inc()
 			if o.Why.Refused() {
 				f.refused = o.Why
+				c.strangers.note(o, c.clock().Wall)
 			}
 			c.log.Debug("ignored", "host", o.Host, "why", o.Why.String())
 		}
@@ -209,24 +205,19 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// load gives the roster what the journal remembers, and the first numbers; it
-// returns the hosts.
-func (c *core) load() ([]beat.HostID, error) {
+// load gives the roster what the journal remembers, and the first numbers.
+func (c *core) load() error {
 	hosts, err := c.journal.Hosts()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the journal's own words
+		return err //nolint:wrapcheck // the journal's own words
 	}
 	from, to, err := c.journal.ReserveNumbers(0)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the journal's own words
+		return err //nolint:wrapcheck // the journal's own words
 	}
 	c.apply(&roster.Loaded{Hosts: hosts})
 	c.apply(&roster.Numbers{From: from, To: to})
-	known := make([]beat.HostID, len(hosts))
-	for i := range hosts {
-		known[i] = hosts[i].Host
-	}
-	return known, nil
+	return nil
 }
 
 // runClock lets time pass for the roster, until ctx is done.

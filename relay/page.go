@@ -27,6 +27,7 @@ type page struct {
 	Warnings                             []string
 	Uplinks                              []pageUplink
 	Hosts                                []pageHost
+	Refused                              []pageRefused
 	Up                                   int
 	Journal, MQTT, HTTP, Door, Uptime    string
 }
@@ -35,6 +36,8 @@ type pageUplink struct {
 	Region, Address, Mark, State, Error, LastAck string
 	Home                                         bool
 }
+
+type pageRefused struct{ Host, From, Why, Last string }
 
 type pageHost struct {
 	Host, Version, Mark, State, Why, Message, Conflict, LastBeat, Interval, From string
@@ -91,6 +94,11 @@ func (r *Relay) page() page {
 			bad++
 		}
 		p.Hosts = append(p.Hosts, h)
+	}
+	for _, s := range r.core.refused() {
+		p.Refused = append(p.Refused, pageRefused{
+			Host: string(s.host), From: s.from.String(), Why: s.why.String(), Last: ago(now.Wall.Sub(s.last)) + " ago",
+		})
 	}
 	depth, lost := r.journal.Backlog()
 	p.Journal = fmt.Sprintf("%d transitions wait for a region", depth)

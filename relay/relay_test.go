@@ -290,3 +290,32 @@ func TestAFolderThatCannotBeUsedIsAClearError(t *testing.T) {
 	}
 	_ = u
 }
+
+// One new host too many is no secret: the register's HTTP call fails, MQTT goes
+// on, and the technician sees who was refused.
+func TestNewHostsBeyondTheLimitAreRefusedAndNamed(t *testing.T) {
+	east := startRegion(t, "us-east-1", "127.0.0.1:0")
+	o := options(t, east)
+	o.ExemptLoopback, o.NewHostsPerHour = false, 2
+	u := start(t, o)
+	for host, want := range map[string]int{"web1": 200, "web2": 200} {
+		if status, got := u.post("/v1/heartbeat", "", `{"hostId":"`+host+`"}`); status != want {
+			t.Fatalf("%s: %d %s", host, status, got)
+		}
+	}
+	if status, got := u.post("/v1/heartbeat", "", `{"hostId":"web3"}`); status != 500 || got != `{"message":"too many new hosts in an hour"}` {
+		t.Errorf("one too many: %d %s", status, got)
+	}
+	till := u.register("pos9")
+	till.beat("") // it is acknowledged: to send it again would not help
+	till.publish(beat.TopicBeat+"web1", "")
+	_, page := u.get("/")
+	for _, want := range []string{"web3", "pos9", "127.0.0.1", "too many new hosts in an hour"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if _, m := u.get("/metrics"); !strings.Contains(m, `hbmesh_relay_ignored_total{reason="too many new hosts in an hour"} 2`) {
+		t.Error("they were not counted")
+	}
+}

@@ -91,7 +91,8 @@ func (s *session) open() error {
 		ticked: r.clock().Mono,
 		roster: roster.New(roster.Options{
 			Blip: r.o.Blip, WarmUp: r.o.WarmUp, NewHostsPerHour: r.o.NewHostsPerHour,
-			MaxChanges: r.o.ChangesPerHost, ExemptLoopback: r.o.ExemptLoopback,
+			NewHostsPerAddress: (r.o.NewHostsPerHour + 1) / 2,
+			MaxChanges:         r.o.ChangesPerHost, ExemptLoopback: r.o.ExemptLoopback,
 		}),
 	}
 	if r.uplinks, err = uplink.New(r.uplinkOptions(), r.core, r.journal, r.log.With("part", "uplink"), uplink.NewMetrics(r.o.Registry)); err != nil {
@@ -100,12 +101,10 @@ func (s *session) open() error {
 	if err := s.openDoors(); err != nil {
 		return err
 	}
-	r.core.changed, r.core.written, r.core.forgot = r.uplinks.Changed, r.uplinks.Written, s.lan.Forget
-	known, err := r.core.load()
-	if err != nil {
+	r.core.changed, r.core.written = r.uplinks.Changed, r.uplinks.Written
+	if err := r.core.load(); err != nil {
 		return fmt.Errorf("data folder %s: %w", r.o.DataDir, err)
 	}
-	s.lan.Know(known...)
 	return nil
 }
 
@@ -113,7 +112,7 @@ func (s *session) openDoors() error {
 	r := s.r
 	m := guard.NewMetrics(r.o.Registry, "hbmesh_relay")
 	o := ingress.DefaultOptions()
-	o.Keyed, o.Keys, o.NewHosts, o.ExemptLoopback = r.o.Keyed, r.o.Keys, r.o.NewHostsPerHour, r.o.ExemptLoopback
+	o.Keyed, o.Keys, o.ExemptLoopback = r.o.Keyed, r.o.Keys, r.o.ExemptLoopback
 	o.Guard.ConnectTimeout, o.Guard.MaxPerAddress, o.Guard.PacketsPerSecond = r.o.ConnectTimeout, r.o.ConnectionsPerAddress, r.o.BeatsPerSecond
 	var err error
 	if s.lan, err = ingress.New(o, r.core, r.log.With("part", "lan"), ingress.NewMetrics(r.o.Registry), m); err != nil {

@@ -59,7 +59,7 @@ type times struct {
 }
 
 type limits struct {
-	NewHostsPerHour       int  `yaml:"newHostsPerHour" help:"new computers an hour; 0 is no limit"`
+	NewHostsPerHour       int  `yaml:"newHostsPerHour" help:"new computers an hour, half of them from one address at most (loopback: all); 0 is no limit"`
 	ConnectionsPerAddress int  `yaml:"connectionsPerAddress" help:"MQTT connections of one address; 0 is no limit"`
 	BeatsPerSecond        int  `yaml:"beatsPerSecond" help:"beats a second of one connection; 0 is no limit"`
 	ExemptLoopback        bool `yaml:"exemptLoopback" help:"no such limits for this machine itself"`

@@ -8,7 +8,6 @@ import (
 	"net"
 	"sync"
 
-	"github.com/hb-mesh/hb-mesh/relay/beat"
 	"github.com/hb-mesh/hb-mesh/relay/guard"
 	"github.com/hb-mesh/hb-mesh/relay/roster"
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,7 +33,6 @@ type Ingress struct {
 	doors   *guard.Metrics
 	logins  *guard.Logins
 	keys    [][sha256.Size]byte
-	hosts   newcomers
 
 	viaMQTT, viaHTTP prometheus.Counter
 
@@ -67,7 +65,6 @@ func New(o Options, sink Sink, log *slog.Logger, m *Metrics, doors *guard.Metric
 	}
 	i := &Ingress{
 		opt: o, sink: sink, log: log, metrics: m, doors: doors, logins: o.Guard.Logins,
-		hosts:   newNewcomers(o.NewHosts),
 		viaMQTT: m.Beats.WithLabelValues("mqtt"), viaHTTP: m.Beats.WithLabelValues("http"),
 		live: make(map[uint64]*heir),
 	}
@@ -79,12 +76,6 @@ func New(o Options, sink Sink, log *slog.Logger, m *Metrics, doors *guard.Metric
 	i.door, err = guard.New(o.Guard, (*mqttDoor)(i), log, doors)
 	return i, err
 }
-
-// Know says which hosts are not new: those of the journal, at the start.
-func (i *Ingress) Know(hosts ...beat.HostID) { i.hosts.know(hosts) }
-
-// Forget says that a host was retired: its next beat is a new host's.
-func (i *Ingress) Forget(host beat.HostID) { i.hosts.forget(host) }
 
 // RunMQTT serves MQTT on ln until ctx is done. The ends of its connections
 // then are no evidence, and are not delivered.

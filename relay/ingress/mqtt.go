@@ -103,15 +103,14 @@ func (d *mqttDoor) Publish(c *guard.Client, m guard.Message) guard.Verdict {
 			i.ignore("payload")
 			return guard.Ignore
 		}
-		if ok, why := i.hosts.takes(host, i.exempt(r.from)); !ok {
-			i.ignore(why)
-			return guard.Ignore
-		}
-		i.viaMQTT.Inc()
-		r.carries(host)
 		e = &roster.Beat{From: r.from, Beat: b}
 	}
-	return i.verdict(c, i.sink.Deliver(i.base, e))
+	v := i.verdict(c, i.sink.Deliver(i.base, e))
+	if kind == beat.LANBeat && v == guard.Accept {
+		i.viaMQTT.Inc()
+		r.carries(host)
+	}
+	return v
 }
 
 // verdict is what the register hears. A beat that will never be counted is
@@ -127,10 +126,6 @@ func (i *Ingress) verdict(c *guard.Client, err error) guard.Verdict {
 	}
 	i.log.Warn("cannot take a message", "client", c.ClientID, "error", err.Error())
 	return guard.Close
-}
-
-func (i *Ingress) exempt(from roster.Source) bool {
-	return i.opt.ExemptLoopback && (from.Addr.IsLoopback() || !from.Addr.IsValid())
 }
 
 // carries notes a host of this connection, for who takes it over.

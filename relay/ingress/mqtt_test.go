@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -155,45 +154,10 @@ func TestAKeyedDoorAsksForThePassword(t *testing.T) {
 	}
 }
 
-func TestNewHostsAreBoundedAnHour(t *testing.T) {
-	m := ingress.NewMetrics(nil)
-	l := openLAN(t, func(o *ingress.Options) { o.ExemptLoopback, o.NewHosts = false, 3 }, m)
-	l.Know("old1", "old2")
-	c := l.join("till", "")
-	for _, h := range []string{"new1", "old1", "new2", "new1", "new3", "new4", "old2"} {
-		l.say(c, "hb/v1/beat/"+h, "")
-	}
-	l.sink.expect(t, "beat new1 from A", "beat old1 from A", "beat new2 from A", "beat new1 from A", "beat new3 from A", "beat old2 from A")
-	if status, answer := l.call("POST", "/v1/heartbeat", "", `{"hostId": "new5"}`); status != 429 || answer != `{"message":"too many new hosts"}` {
-		t.Errorf("by HTTP: %d %s", status, answer)
-	}
-	if got := testutil.ToFloat64(m.Ignored.WithLabelValues("too many new hosts")); got != 2 {
-		t.Errorf("%v were counted", got)
-	}
-	l.Forget("new1")
-	l.say(c, "hb/v1/beat/new1", "")
-	l.sink.expect(t) // new again, and one too many
-}
-
-func TestNoMoreHostsThanARelayHolds(t *testing.T) {
-	l := openLAN(t, nil)
-	var hosts []beat.HostID
-	for n := range beat.MaxHosts - 1 {
-		hosts = append(hosts, beat.HostID("h"+strings.Repeat("x", n%90)+string(rune('a'+n/90))))
-	}
-	l.Know(hosts...)
-	c := l.join("till", "")
-	l.say(c, "hb/v1/beat/Last", "")
-	l.say(c, "hb/v1/beat/TooMany", "")
-	l.say(c, "hb/v1/beat/Last", "")
-	l.sink.expect(t, "beat Last from A", "beat Last from A")
-}
-
 func TestOptionsAreChecked(t *testing.T) {
 	for what, change := range map[string]func(*ingress.Options){
 		"keyed without a key": func(o *ingress.Options) { o.Keyed = true },
 		"an empty key":        func(o *ingress.Options) { o.Keyed, o.Keys = true, []string{""} },
-		"minus one":           func(o *ingress.Options) { o.NewHosts = -1 },
 		"no packets":          func(o *ingress.Options) { o.Guard.MaxPacket = 0 },
 	} {
 		o := ingress.DefaultOptions()

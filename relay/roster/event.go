@@ -106,10 +106,12 @@ type (
 		Host beat.HostID
 		A, B netip.Addr
 	}
-	// Ignored is a word that changed nothing, for counters.
+	// Ignored is a word that changed nothing, for counters. From is where a
+	// refused beat came from.
 	Ignored struct {
 		Host beat.HostID
 		Why  Ignorance
+		From netip.Addr
 	}
 )
 
@@ -137,6 +139,8 @@ const (
 	TooMany
 	// TooFast is one new host more than an hour may bring.
 	TooFast
+	// TooFastHere is one new host more than an hour may bring from one address.
+	TooFastHere
 	// NoNumbers is a new host while no number is left: the disk gives none.
 	NoNumbers
 
@@ -147,7 +151,8 @@ const (
 func (w Ignorance) Refused() bool { return w >= TooMany }
 
 var ignoranceNames = [ignorances]string{
-	"", "not its connection", "unknown host", "changes too often", "too many hosts", "too many new hosts in an hour", "no numbers left",
+	"", "not its connection", "unknown host", "changes too often", "too many hosts", "too many new hosts in an hour",
+	"too many new hosts in an hour from one address", "no numbers left",
 }
 
 func (w Ignorance) String() string {

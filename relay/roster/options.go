@@ -34,6 +34,10 @@ type Options struct {
 	// for beats from loopback.
 	NewHostsPerHour int
 	ExemptLoopback  bool
+	// NewHostsPerAddress is how many of them one address may bring, so that one
+	// does not use up what all have; 0 is no limit. It never holds for loopback,
+	// where a proxy may bring everybody's.
+	NewHostsPerAddress int
 	// MaxChanges bounds how often a host changes in 10 minutes; 0 is no limit.
 	// ExemptLoopback lifts it too.
 	MaxChanges int

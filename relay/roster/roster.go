@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -34,10 +35,16 @@ type Roster struct {
 	first, last beat.Number
 	asked       bool // for more
 
-	floor   time.Duration   // no silence counts before it: see Woke
-	arrived []time.Duration // when new hosts came in the last hour
+	floor   time.Duration // no silence counts before it: see Woke
+	arrived []arrival     // the new hosts of the last hour
 	version uint64
 	o       Options
+}
+
+// arrival is a new host's.
+type arrival struct {
+	at   time.Duration
+	from netip.Addr
 }
 
 // New makes a roster without hosts.

@@ -141,6 +141,8 @@ func (s *stage) options(f []string) {
 			s.o.WarmUp = d
 		case k == "newHostsPerHour" && errN == nil:
 			s.o.NewHostsPerHour = n
+		case k == "newHostsPerAddress" && errN == nil:
+			s.o.NewHostsPerAddress = n
 		case k == "maxChanges" && errN == nil:
 			s.o.MaxChanges = n
 		case k == "exemptLoopback":

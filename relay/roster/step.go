@@ -56,18 +56,15 @@ func (r *Roster) beat(now beat.Now, e *Beat, out []Out) []Out {
 
 // adopt takes a host's first beat, within the limits.
 func (r *Roster) adopt(now beat.Now, e *Beat, out []Out) []Out {
-	exempt := r.o.NewHostsPerHour == 0 || r.exempt(e.From.Addr)
-	r.arrived = slices.DeleteFunc(r.arrived, func(at time.Duration) bool { return at <= now.Mono-time.Hour })
-	switch {
-	case len(r.order) >= beat.MaxHosts:
-		return append(out, &Ignored{Host: e.Beat.Host, Why: TooMany})
-	case !exempt && len(r.arrived) >= r.o.NewHostsPerHour:
-		return append(out, &Ignored{Host: e.Beat.Host, Why: TooFast})
-	case r.starved():
-		return append(r.ask(out), &Ignored{Host: e.Beat.Host, Why: NoNumbers})
+	from := e.From.Addr
+	if why := r.refuses(now, from); why != 0 {
+		if why == NoNumbers {
+			out = r.ask(out)
+		}
+		return append(out, &Ignored{Host: e.Beat.Host, Why: why, From: from})
 	}
-	if !exempt {
-		r.arrived = append(r.arrived, now.Mono)
+	if r.o.NewHostsPerHour != 0 && !r.exempt(from) {
+		r.arrived = append(r.arrived, arrival{now.Mono, from})
 	}
 	h := r.add(e.Beat.Host)
 	r.hot[h].last = now.Mono
@@ -78,6 +75,29 @@ func (r *Roster) adopt(now beat.Now, e *Beat, out []Out) []Out {
 		return r.change(now, now.Mono, h, beat.Failing, beat.SaidFail, 0, out)
 	}
 	return r.change(now, now.Mono, h, beat.Up, beat.Adopted, 0, out)
+}
+
+// refuses is why there is no place for a new host from an address, or 0.
+func (r *Roster) refuses(now beat.Now, from netip.Addr) Ignorance {
+	r.arrived = slices.DeleteFunc(r.arrived, func(a arrival) bool { return a.at <= now.Mono-time.Hour })
+	mine := 0
+	for _, a := range r.arrived {
+		if a.from == from {
+			mine++
+		}
+	}
+	exempt := r.o.NewHostsPerHour == 0 || r.exempt(from)
+	switch {
+	case len(r.order) >= beat.MaxHosts:
+		return TooMany
+	case !exempt && len(r.arrived) >= r.o.NewHostsPerHour:
+		return TooFast
+	case !exempt && r.o.NewHostsPerAddress > 0 && mine >= r.o.NewHostsPerAddress && !from.IsLoopback():
+		return TooFastHere
+	case r.starved():
+		return NoNumbers
+	}
+	return 0
 }
 
 // says is whether the beat says what the last one said.
