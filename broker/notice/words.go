@@ -97,7 +97,7 @@ func (b bunch) line(it *incident.Item, o RenderOptions) string {
 	}
 	out += present(it.Kind) + " " + since
 	if u := time.Duration(it.SinceUncertaintyMs) * time.Millisecond; u > 0 {
-		out += ", or up to " + lasted((u+time.Second-1).Truncate(time.Second)) + " later"
+		out += ", or up to " + lasted((u + time.Second - 1).Truncate(time.Second)) + " later"
 	}
 	out += "."
 	if it.Message != "" {
