@@ -21,6 +21,7 @@ type Gate struct {
 	core   Core
 	keys   *credential.Keyring
 	log    *slog.Logger
+	sparse *guard.Sparse // for what a relay can cause as often as it likes
 	m      *Metrics
 	logins *guard.Logins
 	door   *guard.Door
@@ -48,7 +49,7 @@ func New(o Options, core Core) (*Gate, error) {
 		o.Listen = net.Listen
 	}
 	g := &Gate{
-		o: o, core: core, keys: o.Keys, log: o.Logger, m: o.Metrics,
+		o: o, core: core, keys: o.Keys, log: o.Logger, sparse: guard.NewSparse(o.Logger), m: o.Metrics,
 		logins: guard.NewLogins(o.FailedLogins, o.FailureDelay), mux: http.NewServeMux(),
 		certs: make(map[string]*certificate), sessions: make(map[presence.Conn]*session),
 	}

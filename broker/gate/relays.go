@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -164,7 +165,7 @@ func (g *Gate) count(s *session, k beat.Kind) {
 // relay knows.
 func (g *Gate) refuse(s *session, reason string, err error) guard.Verdict {
 	g.m.Refused.WithLabelValues(reason).Inc()
-	g.log.Warn("relay's message refused, connection closed", "relay", s.id, "reason", reason, "err", err)
+	g.sparse.Log(slog.LevelWarn, "relay's message refused, connection closed", "relay", s.id, "reason", reason, "err", err)
 	return guard.Close
 }
 

@@ -17,6 +17,7 @@ type Door struct {
 	opt     Options
 	handler Handler
 	log     *slog.Logger
+	sparse  *Sparse // for what strangers cause
 	metrics *Metrics
 	verdict [Close + 1]interface{ Inc() }
 	library *mqtt.Server
@@ -51,7 +52,7 @@ func New(o Options, h Handler, log *slog.Logger, m *Metrics) (*Door, error) {
 		m = NewMetrics(nil, "hbmesh")
 	}
 	d := &Door{
-		opt: o, handler: h, log: log, metrics: m, library: library, lobby: newLobby(o, m), logins: o.Logins,
+		opt: o, handler: h, log: log, sparse: NewSparse(log), metrics: m, library: library, lobby: newLobby(o, m), logins: o.Logins,
 		all: make(map[*conn]*serving), byID: make(map[uint64]*conn), byName: make(map[string]*conn),
 	}
 	if d.logins == nil {
@@ -241,7 +242,8 @@ func (d *Door) reject(c *conn, err error) {
 		d.failedLogin(c)
 	}
 	d.metrics.Turned.WithLabelValues(why).Inc()
-	d.log.Info("MQTT client refused", "client", c.client.ClientID, "user", c.client.User, "remote", c.client.Remote.String(), "reason", err.Error())
+	d.sparse.Log(slog.LevelInfo, "MQTT client refused",
+		"client", Clip(c.client.ClientID), "user", Clip(c.client.User), "remote", c.client.Remote.String(), "reason", err.Error())
 	_, _ = c.Write(connack(c.client.Version, v3, v5)) // it is refused in any case
 }
 
@@ -306,7 +308,7 @@ func (d *Door) converse(c *conn, k *connect) (err error) {
 		}
 		if fault := recover(); fault != nil {
 			d.metrics.Panics.Inc()
-			d.log.Error("MQTT library failed; its connection is closed", "client", c.client.ClientID, "remote", c.client.Remote.String(), "fault", fmt.Sprint(fault))
+			d.log.Error("MQTT library failed; its connection is closed", "client", Clip(c.client.ClientID), "remote", c.client.Remote.String(), "fault", fmt.Sprint(fault))
 			c.fail(End{Cause: Broken, Detail: fmt.Sprint(fault)})
 		}
 	}()

@@ -9,14 +9,14 @@ import (
 // maxAddresses bounds what Logins remembers; above it the oldest windows go.
 const maxAddresses = 1 << 14
 
-// Logins counts failed logins by address: after a number of them in a minute,
+// Logins counts failed logins by address, or IPv6 network: after a number of them in a minute,
 // each further one is answered late.
 type Logins struct {
 	perMinute int
 	delay     time.Duration
 
 	mu sync.Mutex // guards what follows
-	by map[netip.Addr]failures
+	by map[netip.Prefix]failures
 }
 
 type failures struct {
@@ -27,16 +27,16 @@ type failures struct {
 // NewLogins allows perMinute failures of an address in a minute, and delays
 // the answer to each further one.
 func NewLogins(perMinute int, delay time.Duration) *Logins {
-	return &Logins{perMinute: perMinute, delay: delay, by: make(map[netip.Addr]failures)}
+	return &Logins{perMinute: perMinute, delay: delay, by: make(map[netip.Prefix]failures)}
 }
 
 // Failed counts a failed login and returns how late its answer is to be: 0, or
 // the delay.
 func (l *Logins) Failed(from netip.Addr) time.Duration {
-	now := time.Now()
+	now, key := time.Now(), network(from)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f, ok := l.by[from]
+	f, ok := l.by[key]
 	if !ok && len(l.by) >= maxAddresses {
 		l.sweep(now)
 	}
@@ -44,7 +44,7 @@ func (l *Logins) Failed(from netip.Addr) time.Duration {
 		f = failures{since: now}
 	}
 	f.count++
-	l.by[from] = f
+	l.by[key] = f
 	if f.count <= l.perMinute {
 		return 0
 	}

@@ -28,6 +28,7 @@ type Ingress struct {
 	opt     Options
 	sink    Sink
 	log     *slog.Logger
+	sparse  *guard.Sparse
 	metrics *Metrics
 	door    *guard.Door
 	doors   *guard.Metrics
@@ -64,7 +65,7 @@ func New(o Options, sink Sink, log *slog.Logger, m *Metrics, doors *guard.Metric
 		o.Guard.Logins = guard.NewLogins(guard.DefaultLoginsPerMinute, guard.DefaultLoginDelay)
 	}
 	i := &Ingress{
-		opt: o, sink: sink, log: log, metrics: m, doors: doors, logins: o.Guard.Logins,
+		opt: o, sink: sink, log: log, sparse: guard.NewSparse(log), metrics: m, doors: doors, logins: o.Guard.Logins,
 		viaMQTT: m.Beats.WithLabelValues("mqtt"), viaHTTP: m.Beats.WithLabelValues("http"),
 		live: make(map[uint64]*heir),
 	}

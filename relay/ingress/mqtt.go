@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 
@@ -124,7 +125,7 @@ func (i *Ingress) verdict(c *guard.Client, err error) guard.Verdict {
 		i.ignore("refused")
 		return guard.Ignore
 	}
-	i.log.Warn("cannot take a message", "client", c.ClientID, "error", err.Error())
+	i.sparse.Log(slog.LevelWarn, "cannot take a message", "client", guard.Clip(c.ClientID), "error", err.Error())
 	return guard.Close
 }
 
@@ -154,7 +155,7 @@ func (d *mqttDoor) Ended(c *guard.Client, e guard.End) {
 	if e.Cause == guard.TakenOver {
 		i.bequeath(e.By, r.hosts)
 	}
-	i.log.Debug("register's connection ended", "client", c.ClientID, "remote", c.Remote.String(), "cause", e.Cause.String(), "detail", e.Detail)
+	i.log.Debug("register's connection ended", "client", guard.Clip(c.ClientID), "remote", c.Remote.String(), "cause", e.Cause.String(), "detail", e.Detail)
 }
 
 // bequeath says that hosts have the connection that took theirs over: now, or
