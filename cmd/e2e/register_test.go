@@ -50,7 +50,10 @@ func newMQTTTill(t testing.TB, address, host, version string) *till {
 				return
 			case <-p.done:
 				return
-			case <-beaten:
+			case err := <-beaten:
+				if err != nil {
+					return
+				}
 			}
 			select {
 			case <-stop:
