@@ -50,7 +50,8 @@ func (r *Relay) mountPage(mux *http.ServeMux) error {
 	if err != nil {
 		return fmt.Errorf("parse the page: %w", err)
 	}
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+	hostname := r.hostname()
+	mux.Handle("GET /{$}", byItsNames(hostname, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		var b bytes.Buffer
 		if err := t.Execute(&b, r.page()); err != nil {
 			r.log.Error("the page cannot be made", "err", err)
@@ -63,7 +64,7 @@ func (r *Relay) mountPage(mux *http.ServeMux) error {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		_, _ = w.Write(b.Bytes()) // the client is gone
-	})
+	})))
 	mux.HandleFunc("GET /page.css", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
 		_, _ = w.Write(pageCSS) // the client is gone

@@ -2,6 +2,8 @@ package relay_test
 
 import (
 	"net"
+	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -317,5 +319,34 @@ func TestNewHostsBeyondTheLimitAreRefusedAndNamed(t *testing.T) {
 	}
 	if _, m := u.get("/metrics"); !strings.Contains(m, `hbmesh_relay_ignored_total{reason="too many new hosts in an hour"} 2`) {
 		t.Error("they were not counted")
+	}
+}
+
+// A name that somebody else lets point to the relay shows nothing to his page.
+func TestThePageAnswersToNamesOfItsOwn(t *testing.T) {
+	u := start(t, options(t, startRegion(t, "us-east-1", "127.0.0.1:0")))
+	own, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]int{
+		"10.0.0.7:8080": 200, "[fe80::1]:8080": 200, "[::1]": 200, "localhost:8080": 200, "relay": 200, own: 200, own + ".local": 200, strings.ToUpper(own) + ":8080": 200,
+		"evil.example": 421, "evil.example:8080": 421, "10.0.0.7.evil.example": 421, "relay.evil.example.": 421,
+	} {
+		for _, path := range []string{"/", "/metrics"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+u.http+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = host
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("%s as %s: %d, want %d", path, host, resp.StatusCode, want)
+			}
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -121,7 +122,7 @@ func (s *session) openDoors() error {
 	s.mux = http.NewServeMux()
 	s.lan.Mount(s.mux)
 	s.mux.Handle("GET /v1/status", guard.Status(r.Status))
-	s.mux.Handle("GET /metrics", r.countHosts(promhttp.HandlerFor(r.o.Registry, promhttp.HandlerOpts{})))
+	s.mux.Handle("GET /metrics", byItsNames(r.hostname(), r.countHosts(promhttp.HandlerFor(r.o.Registry, promhttp.HandlerOpts{}))))
 	return r.mountPage(s.mux)
 }
 
@@ -173,6 +174,15 @@ func (s *session) close() {
 			}
 		}))
 	}
+}
+
+// hostname is the machine's, or "".
+func (r *Relay) hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		r.log.Warn("the machine does not say its name", "err", err)
+	}
+	return name
 }
 
 // countHosts sets the gauge of hosts for each look at the metrics.

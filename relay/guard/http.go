@@ -28,6 +28,10 @@ func (r *Refusal) Error() string { return r.Message }
 // Beats.Authorize it counts as a failed login.
 var Forbidden = &Refusal{Status: http.StatusForbidden, Message: "Forbidden"}
 
+// errCrossSite is the answer to a page of somebody else's in a browser that can
+// reach the door: an image or a form of it must not beat for a host.
+var errCrossSite = &Refusal{Status: http.StatusForbidden, Message: "Not from another site"}
+
 // Rights is what a key may beat for.
 type Rights struct {
 	// Store is the key's store; "" for a key of none.
@@ -114,6 +118,9 @@ func (b *Beats) serve(w http.ResponseWriter, r *http.Request, next func(*http.Re
 	if !slices.Contains(methods, r.Method) {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		return &Refusal{http.StatusMethodNotAllowed, "Method not allowed"}
+	}
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		return errCrossSite
 	}
 	rights, err := b.Authorize(r, r.Header.Get("x-api-key"))
 	if errors.Is(err, Forbidden) {

@@ -84,6 +84,25 @@ func TestTheKeyBindsTheStore(t *testing.T) {
 	}
 }
 
+func TestAPageOfAnotherSiteCannotBeat(t *testing.T) {
+	for site, want := range map[string]int{"cross-site": 403, "same-origin": 200, "none": 200, "": 200} {
+		for _, call := range []string{"GET /ping/a", "POST /v1/heartbeat"} {
+			method, path, _ := strings.Cut(call, " ")
+			r := httptest.NewRequest(method, path, strings.NewReader(`{"hostId":"a"}`))
+			r.Header.Set("x-api-key", "fleet")
+			if site != "" {
+				r.Header.Set("Sec-Fetch-Site", site)
+			}
+			var got []string
+			w := httptest.NewRecorder()
+			region(&got).ServeHTTP(w, r)
+			if w.Code != want || (want == 200) != (len(got) == 1) {
+				t.Errorf("%s with Sec-Fetch-Site %q: %d, delivered %v", call, site, w.Code, got)
+			}
+		}
+	}
+}
+
 // listen serves h as a tier does.
 func listen(t *testing.T, h http.Handler, change func(*guard.Options)) string {
 	t.Helper()
