@@ -28,8 +28,8 @@ type host struct {
 	// not ended; over HTTP, and after its end, the address is the owner.
 	owner Source
 	live  bool
-	// heir is a connection from the owner's address whose will names the host and
-	// that has not beaten yet. foreign says that one from another address was
+	// heir is a connection from the owner's address whose will names the host;
+	// no beat came since. foreign says that one from another address was
 	// seen since the last beat: anyone can say that, so it holds the loss off for
 	// one more blip, once.
 	heir    uint64
@@ -110,7 +110,7 @@ func (r *Roster) remove(h int) {
 // settle refreshes what a steady beat relies on, after anything else changed.
 func (r *Roster) settle(h int) {
 	c := &r.hosts[h]
-	r.hot[h].steady = c.state.Alive() && c.lost == 0 && !c.waits && !c.retire && !c.flap.held
+	r.hot[h].steady = c.state.Alive() && c.lost == 0 && !c.waits && !c.retire && !c.flap.held && c.heir == 0
 	r.next = min(r.next, r.due(h))
 }
 

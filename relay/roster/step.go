@@ -27,7 +27,8 @@ func (r *Roster) beat(now beat.Now, e *Beat, out []Out) []Out {
 	silent := now.Mono - r.hot[h].last
 	r.promise(h, c.trusted(e))
 	r.hot[h].last = now.Mono
-	c.lost, c.foreign, c.fresh = 0, false, true
+	// Who connected before this beat and did not send it is no successor.
+	c.lost, c.heir, c.foreign, c.fresh = 0, 0, false, true
 	to, why := beat.Up, beat.Beating
 	if c.status == beat.Fail {
 		to, why = beat.Failing, beat.SaidFail
@@ -143,9 +144,6 @@ func (r *Roster) own(now beat.Now, h int, from Source, out []Out) []Out {
 	if from == c.owner && c.live == (from.Conn != 0) {
 		return out
 	}
-	if c.heir == from.Conn {
-		c.heir = 0
-	}
 	both := c.live && from.Conn != c.owner.Conn
 	switch {
 	case both && from.Conn == 0:
@@ -233,6 +231,7 @@ func (r *Roster) connected(now beat.Now, e *Connected, out []Out) []Out {
 	c := &r.hosts[h]
 	if e.From.Addr == c.owner.Addr || !c.owner.Addr.IsValid() {
 		c.heir = e.From.Conn
+		r.settle(h)
 		return out
 	}
 	if !c.foreign {
