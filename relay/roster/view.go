@@ -14,7 +14,7 @@ func (r *Roster) Picture(now beat.Now) beat.Picture {
 		c := &r.hosts[h]
 		rep := beat.HostReport{
 			Host: c.id, State: c.state, Number: c.number, Reason: c.reason,
-			AgeMs: ms(now.Mono - r.hot[h].last), IntervalMs: uint32(c.interval.Milliseconds()), //nolint:gosec // at most MaxInterval
+			AgeMs: ms(r.age(now, h)), IntervalMs: uint32(c.interval.Milliseconds()), //nolint:gosec // at most MaxInterval
 			Status: c.status, Flapping: c.flap.held,
 		}
 		if c.status != beat.OK {
@@ -23,6 +23,17 @@ func (r *Roster) Picture(now beat.Now) beat.Picture {
 		p.Hosts = append(p.Hosts, rep)
 	}
 	return p
+}
+
+// age is how long ago the host's last known beat came. Of one that has not
+// beaten since the relay's start the journal's wall clock tells; that clock may
+// have been wrong, so the beat is at least as old as the start.
+func (r *Roster) age(now beat.Now, h int) time.Duration {
+	c, age := &r.hosts[h], now.Mono-r.hot[h].last
+	if c.fresh || c.lastWall == 0 {
+		return age
+	}
+	return max(age, now.Wall.Sub(time.UnixMilli(c.lastWall)))
 }
 
 // View is one host as people see it.
@@ -60,8 +71,8 @@ func (r *Roster) Hosts(now beat.Now) []View {
 			Status: c.status, Message: c.message, Version: c.version, Addr: c.owner.Addr,
 			Flapping: c.flap.held,
 		}
-		if wall := r.lastWall(now, h); wall != 0 {
-			v.LastBeat = time.UnixMilli(wall).UTC()
+		if c.fresh || c.lastWall != 0 {
+			v.LastBeat = now.Wall.Add(-r.age(now, h)).UTC()
 		}
 		switch {
 		case c.owner.Conn != 0:
