@@ -91,4 +91,4 @@ $(VENV)/.done: deploy/aws-local/requirements.txt
 
 .PHONY: clean
 clean: ## remove what was built and installed here
-	rm -rf bin $(CACHE) $(VENV)
+	rm -rf bin $(CACHE) $(VENV) hb-relay-data

@@ -93,8 +93,13 @@ func (a *api) regions(ready, settled bool, sessions int, problem string) []dashb
 	switch {
 	case h.Problem != "":
 		other.State = dashboard.RegionUnreachable
-	case !h.LastAnswer.IsZero():
+	case h.State.Node != "":
 		other.State = dashboard.RegionReady
+		if !h.State.Settled {
+			other.State = dashboard.RegionSettling
+		}
+		other.Node, other.Version, other.Sessions = h.State.Node, h.State.Version, &h.State.Sessions
+		other.Table = &dashboard.Health{OK: h.State.TableOK}
 	}
 	return append(regions, other)
 }

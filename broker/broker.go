@@ -56,7 +56,8 @@ func New(o Options) (*Broker, error) {
 		saver: newSaver(b.table, o.TableTimeout, b.log, m),
 	}
 	b.core = &core{
-		clock: clock, log: b.log, metrics: m, effects: b.effects, home: home,
+		clock: clock, log: b.log, metrics: m, effects: b.effects, home: home, table: b.table,
+		node: o.Node, software: o.Version,
 		wake: make(chan struct{}, 1), armed: farAway, problem: "starting",
 	}
 	b.effects.core = b.core

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/peer"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
@@ -22,6 +23,9 @@ type core struct {
 	metrics *metrics
 	effects *effects
 	home    func(beat.StoreID) beat.Region
+	table   *watched
+	// node and software are what State names.
+	node, software string
 
 	// version grows with every change that people see.
 	version atomic.Uint64
@@ -250,6 +254,7 @@ func (c *core) tick() time.Duration {
 	if c.next() <= now.Mono {
 		c.stepBook(nil)
 		c.step(nil)
+		c.version.Add(1)
 		now = c.clock()
 	}
 	c.armed = c.next()
@@ -286,15 +291,33 @@ func (c *core) Told(_ context.Context, q incident.ToldQuestion) (incident.ToldAn
 }
 
 // Heard takes news of the other region.
-func (c *core) Heard(news []presence.News) { c.do(&presence.Heard{News: news}) }
+func (c *core) Heard(news []presence.News) error {
+	if !c.do(&presence.Heard{News: news}) {
+		return errNotReady
+	}
+	return nil
+}
+
+// State is how this region is, for the other one's people.
+func (c *core) State() peer.State {
+	ok, _, _ := c.table.health()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := peer.State{Node: c.node, Version: c.software, TableOK: ok}
+	if c.ready {
+		s.Settled, s.Sessions = c.presence.Settled(), c.presence.Sessions()
+	}
+	return s
+}
 
 // Forwarded takes the other region's verdicts.
-func (c *core) Forwarded(from beat.Region, verdicts []presence.Verdict) {
+func (c *core) Forwarded(from beat.Region, verdicts []presence.Verdict) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.ready {
-		return
+		return errNotReady
 	}
 	c.stepBook(&incident.Forwarded{From: from, Verdicts: verdicts})
 	c.step(&presence.Forwarded{Verdicts: verdicts})
+	return nil
 }

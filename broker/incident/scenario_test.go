@@ -62,6 +62,8 @@ func (m *mesh) act(w []string) error {
 	switch {
 	case w[0] == "told":
 		return m.expect(strings.TrimPrefix(strings.Join(w, " "), "told "))
+	case w[0] == "theirs":
+		return m.expectTheirs(w)
 	case w[0] == "state":
 		return m.expectState(w)
 	case what == "relay starts":
@@ -179,6 +181,21 @@ func (m *mesh) expect(list string) error {
 	m.told = nil
 	if !slices.Equal(got, want) {
 		return fmt.Errorf("told %q", got)
+	}
+	return nil
+}
+
+// expectTheirs does "theirs us-east-1 demo lost": what a region knows of the
+// other's view of a store.
+func (m *mesh) expectTheirs(w []string) error {
+	got := ""
+	m.node(beat.Region(w[1])).presence.Each(m.now, func(s presence.StoreStatus) {
+		if string(s.Store) == w[2] {
+			got = string(s.Theirs)
+		}
+	})
+	if got != strings.TrimSuffix(w[3], "none") {
+		return fmt.Errorf("it is %q", got)
 	}
 	return nil
 }

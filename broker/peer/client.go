@@ -27,8 +27,8 @@ import (
 
 // What went wrong with a call. To the core both are "no answer".
 var (
-	// ErrUnanswered is a region that could not be reached, or did not answer in
-	// time.
+	// ErrUnanswered is a region that could not be reached, did not answer in
+	// time, or said that it cannot answer now.
 	ErrUnanswered = errors.New("the other region does not answer")
 	// ErrRefused is a region that answered, but not as a peer does.
 	ErrRefused = errors.New("the other region refuses")
@@ -123,6 +123,8 @@ type Health struct {
 	LastAnswer time.Time
 	// Problem is why the last call failed; "" when it did not.
 	Problem string
+	// State is what the other region last said of itself; Node is "" before.
+	State State
 }
 
 // Client calls the other region. Ask and Told block until the answer; Tell and
@@ -177,6 +179,13 @@ func (c *Client) Ask(ctx context.Context, q presence.Question) (presence.Answer,
 // Told asks the other region what it told. Errors are as Ask's.
 func (c *Client) Told(ctx context.Context, q incident.ToldQuestion) (incident.ToldAnswer, error) {
 	return call(ctx, c, callTold, q, DecodeToldAnswer)
+}
+
+// learn takes what the other region says of itself.
+func (c *Client) learn(s State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.health.State = s
 }
 
 // Health is how the link is.
@@ -278,6 +287,9 @@ func (c *Client) try(ctx context.Context, path string, body []byte) (answer []by
 	}
 	if err := verifyAnswer(resp.Header, c.o.Secret, nonce, resp.StatusCode, answer); err != nil {
 		return nil, false, fmt.Errorf("%w: status %d, %w: do both regions have the same secret?", ErrRefused, resp.StatusCode, err)
+	}
+	if resp.StatusCode == http.StatusServiceUnavailable { // it starts, or is busy
+		return nil, false, fmt.Errorf("%w: %s", ErrUnanswered, beat.CutText(string(answer), maxWord))
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, false, fmt.Errorf("%w: %s", ErrRefused, beat.CutText(string(answer), maxWord))

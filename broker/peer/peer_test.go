@@ -65,17 +65,23 @@ func (c *core) Told(_ context.Context, q incident.ToldQuestion) (incident.ToldAn
 	return incident.ToldAnswer{Node: "w1", Term: 7, Words: []incident.Telling{incident.TellingSent}}, c.fails
 }
 
-func (c *core) Heard(news []presence.News) {
+func (c *core) Heard(news []presence.News) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.news = append(c.news, news...)
+	return c.fails
 }
 
-func (c *core) Forwarded(from beat.Region, verdicts []presence.Verdict) {
+func (c *core) State() peer.State {
+	return peer.State{Node: "n1", Settled: true, Sessions: 3, TableOK: true}
+}
+
+func (c *core) Forwarded(from beat.Region, verdicts []presence.Verdict) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.from = from
 	c.verdicts = append(c.verdicts, verdicts...)
+	return c.fails
 }
 
 // link is a server of us-west-2, and a client of us-east-1.
@@ -221,7 +227,7 @@ func TestNoAnswerSaysWhy(t *testing.T) {
 			"so is one that is 2 minutes fast",
 			nil, func(o *peer.ServerOptions) { o.Now = func() time.Time { return time.Now().Add(-2 * time.Minute) } }, nil, peer.ErrRefused,
 		},
-		{"a node that is not ready refuses", nil, nil, func(c *core) { c.fails = errors.New("standby") }, peer.ErrRefused},
+		{"a node that is not ready gives no answer", nil, nil, func(c *core) { c.fails = errors.New("standby") }, peer.ErrUnanswered},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
 			l := newLink(t, tt.client, tt.server)
@@ -394,4 +400,20 @@ func TestHealthIsKnownThoughThereIsNothingToSay(t *testing.T) {
 	if len(l.news) != 0 {
 		t.Errorf("the probes brought news: %v", l.news)
 	}
+}
+
+// People see of the other region what it says of itself.
+func TestHealthKnowsTheOtherRegionsState(t *testing.T) {
+	l := newLink(t, func(o *peer.ClientOptions) { o.ProbeEvery = 10 * time.Millisecond }, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.client.Run(ctx) }()
+	for end := time.Now().Add(5 * time.Second); l.client.Health().State.Node == "" && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if s := l.client.Health().State; !s.Settled || s.Sessions != 3 || !s.TableOK {
+		t.Errorf("it knows %+v", s)
+	}
+	cancel()
+	<-done
 }

@@ -107,7 +107,9 @@ func (c *Client) runNews(ctx context.Context) {
 			return
 		case <-probe.C:
 			probe.Reset(c.o.ProbeEvery)
-			_, _ = call(ctx, c, callHeard, news{}, readTaken) // Health has its result
+			if a, err := call(ctx, c, callHeard, news{}, readTaken); err == nil {
+				c.learn(a.State)
+			}
 		case <-c.news.wake:
 		}
 		for batch := c.news.take(); len(batch) > 0 && ctx.Err() == nil; batch = c.news.take() {

@@ -27,10 +27,12 @@ type Core interface {
 	Asked(ctx context.Context, q presence.Question) (presence.Answer, error)
 	// Told answers what became of transitions; an error is as Asked's.
 	Told(ctx context.Context, q incident.ToldQuestion) (incident.ToldAnswer, error)
-	// Heard takes news.
-	Heard(news []presence.News)
+	// Heard takes news; an error is as Asked's.
+	Heard(news []presence.News) error
 	// Forwarded takes verdicts of the other region; some may come twice.
-	Forwarded(from beat.Region, verdicts []presence.Verdict)
+	Forwarded(from beat.Region, verdicts []presence.Verdict) error
+	// State is how this region is.
+	State() State
 }
 
 // The defaults of a Server.
@@ -213,15 +215,13 @@ func (s *Server) handle(ctx context.Context, name callName, body []byte) ([]byte
 		if err != nil {
 			return nil, err
 		}
-		s.core.Heard(n)
-		return encode(taken{len(n)}, nil)
+		return encode(taken{len(n), s.core.State()}, s.core.Heard(n))
 	default:
 		v, err := DecodeVerdicts(body)
 		if err != nil {
 			return nil, err
 		}
-		s.core.Forwarded(s.o.Peer, v)
-		return encode(taken{len(v)}, nil)
+		return encode(taken{len(v), s.core.State()}, s.core.Forwarded(s.o.Peer, v))
 	}
 }
 

@@ -48,7 +48,20 @@ type forward struct {
 
 // taken is the answer to news and forwards.
 type taken struct {
-	Taken int `json:"taken"`
+	Taken int   `json:"taken"`
+	State State `json:"state"`
+}
+
+// State is how a region is, in its own words, for the other one's people.
+type State struct {
+	Node    string `json:"node"`
+	Version string `json:"version,omitempty"`
+	// Settled says that it opens incidents from silence.
+	Settled bool `json:"settled"`
+	// Sessions is how many relays have an open session there.
+	Sessions int `json:"sessions"`
+	// TableOK says that its last call of the table worked.
+	TableOK bool `json:"tableOk"`
 }
 
 // decode reads one JSON value; unknown fields are a newer region's, and ignored.

@@ -189,6 +189,7 @@ func (p *Presence) asked(q Question) {
 		}
 		a.Stores = append(a.Stores, mine)
 		if v.View == ViewLost {
+			s.lostThere = p.now.Mono
 			p.takeStore(s, v, p.now.Mono)
 		}
 	}

@@ -16,11 +16,18 @@ func (p *Presence) judge(s *store) {
 		s.stopped, s.byeExpired = false, true
 		s.suspectAt = p.now.Mono - p.opt.Grace
 	}
+	if s.lostThere != 0 && p.now.Mono >= s.lostThere+lostWordLasts*p.opt.Reask {
+		s.lostThere = 0 // it would have asked again
+	}
 	p.judgeDirect(s)
 	p.decide(s)
 	p.judgeHosts(s)
 	p.save(s)
 }
+
+// lostWordLasts is how many Reask the other region's word that it lost a store
+// is shown: it asks again in each of them.
+const lostWordLasts = 3
 
 // lossAt is when this region loses a store whose session ended.
 func (p *Presence) lossAt(s *store) time.Duration { return s.suspectAt + p.opt.Grace }
@@ -141,6 +148,9 @@ func (p *Presence) nextDue(s *store) time.Duration {
 	switch {
 	case s.session == sessionOpen:
 		soonest(s.silentAt())
+		if s.lostThere != 0 {
+			soonest(s.lostThere + lostWordLasts*p.opt.Reask)
+		}
 	case s.stopped:
 		soonest(s.stoppedAt + p.opt.ByeLasts)
 	case s.relay != "" && p.settled:

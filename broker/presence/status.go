@@ -66,6 +66,9 @@ func (p *Presence) status(now beat.Now, s *store) StoreStatus {
 	switch s.session {
 	case sessionOpen:
 		st.LastReport = now.At(s.lastReport)
+		if s.lostThere != 0 {
+			st.Theirs = ViewLost
+		}
 	case sessionEnded:
 		st.LastReport = s.lastLife
 	}

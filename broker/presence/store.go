@@ -51,6 +51,7 @@ type store struct {
 
 	// What the other region says of the store.
 	theirs     StoreView
+	lostThere  time.Duration // when the other region last said that it lost a store that is open here; 0: not lately
 	opens      int           // how many answers since our loss said open
 	askAt      time.Duration // when the next question is due
 	asking     uint64        // the question in flight
