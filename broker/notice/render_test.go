@@ -27,6 +27,13 @@ func item(kind incident.Kind, change incident.Change, store, host string) incide
 	return it
 }
 
+// after is a recovery after some milliseconds.
+func after(host string, ms int64) incident.Item {
+	it := item(incident.HostMissing, incident.Recovered, "demo", host)
+	it.DurationMs = ms
+	return it
+}
+
 func of(items ...incident.Item) incident.Notice {
 	return incident.Notice{
 		ID: "01KAV7Z9Q4R3VB2M6D8Y0T5W1X", Region: "us-east-1", At: at, Items: items,
@@ -146,6 +153,32 @@ Seen from us-east-1 and us-west-2.
 https://hb.example.com/#open=demo
 `,
 			"Hosts registered [pos3] in demo, lasted 4 min 12 s",
+		},
+		{
+			"recoveries of one duration as people read it have it in one line",
+			of(after("pos3", 252_900), after("pos5", 252_000)),
+			`Hosts registered in store demo: pos3, pos5.
+- pos3: back after 4 min 12 s, was missing since Mon 2025-11-24 03:12:09 EST.
+- pos5: back after 4 min 12 s, was missing since Mon 2025-11-24 03:12:09 EST.
+
+Known since Mon 2025-11-24 03:12:23 EST.
+Seen from us-east-1 and us-west-2.
+https://hb.example.com/#open=demo
+`,
+			"Hosts registered [pos3, pos5] in demo, lasted 4 min 12 s",
+		},
+		{
+			"recoveries of several durations say the longest",
+			of(after("pos3", 12_000), after("pos5", 252_000)),
+			`Hosts registered in store demo: pos3, pos5.
+- pos3: back after 12 s, was missing since Mon 2025-11-24 03:12:09 EST.
+- pos5: back after 4 min 12 s, was missing since Mon 2025-11-24 03:12:09 EST.
+
+Known since Mon 2025-11-24 03:12:23 EST.
+Seen from us-east-1 and us-west-2.
+https://hb.example.com/#open=demo
+`,
+			"Hosts registered [pos3, pos5] in demo, lasted up to 4 min 12 s",
 		},
 		{
 			"one-sided is said in words",

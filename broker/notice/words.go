@@ -163,6 +163,26 @@ func lasted(d time.Duration) string {
 	}
 }
 
+// lasted is how long a bunch of recoveries lasted, for its one line: the longest,
+// and "up to" where they do not agree as people read it; "" is not known.
+func (b bunch) lasted() string {
+	longest, agree := int64(0), true
+	for i := range b.items {
+		longest = max(longest, b.items[i].DurationMs)
+	}
+	if longest == 0 {
+		return ""
+	}
+	words := lasted(time.Duration(longest) * time.Millisecond)
+	for i := range b.items {
+		agree = agree && lasted(time.Duration(b.items[i].DurationMs)*time.Millisecond) == words
+	}
+	if !agree {
+		words = "up to " + words
+	}
+	return ", lasted " + words
+}
+
 func two(a int, unitA string, b int, unitB string) string {
 	if b == 0 {
 		return fmt.Sprintf("%d %s", a, unitA)
@@ -219,9 +239,9 @@ func sms(n incident.Notice, groups []bunch, o RenderOptions) string {
 		tail = " in " + plain(string(b.store))
 	}
 	switch it := b.items[0]; {
-	case it.Change == incident.Recovered && it.DurationMs > 0:
-		tail += ", lasted " + lasted(time.Duration(it.DurationMs)*time.Millisecond)
-	case it.Change != incident.Recovered:
+	case it.Change == incident.Recovered:
+		tail += b.lasted()
+	default:
 		tail += " since " + it.Since.In(o.Zone).Format(clock)
 	}
 	if n.OneSided {
