@@ -14,12 +14,12 @@ var mesh = answers{
 	"GET /v1/status": `{"message":"OK"}`,
 	"GET /v1/regions": `{"items":[
 		{"region":"us-east-1","self":true,"state":"ready","since":"2026-03-01T09:30:00Z","version":"1.0","sessions":12,"table":{"ok":true}},
-		{"region":"us-west-2","self":false,"state":"unreachable","since":"2026-03-01T11:59:20Z","table":{"ok":false,"detail":"throttled"},"link":{"ok":false}}],"next":""}`,
+		{"region":"us-west-2","self":false,"state":"unreachable","since":"2026-03-01T11:59:20Z","table":{"ok":false,"detail":"throttled"},"link":{"ok":false,"detail":"Post \"http://127.0.0.1:8081/v1/peer/ask\": dial tcp 127.0.0.1:8081: connect: connection refused"}}],"next":""}`,
 	"GET /v1/stores": `{"items":[
 		{"store":"berlin-1","state":"down","since":"2026-03-01T11:58:00Z","reason":"lost in both regions","home":"us-west-2","hosts":{"covered":8},
 		 "paths":[{"region":"us-east-1","view":"lost"},{"region":"us-west-2","view":"lost"}]}],"next":"page2"}`,
 	"GET /v1/stores page2": `{"items":[
-		{"store":"demo","state":"up","since":"2026-02-27T11:00:00Z","reason":"the relay reports here","home":"us-east-1","hosts":{"up":7,"missing":1}}],"next":""}`,
+		{"store":"demo","state":"up","since":"2026-02-27T11:00:00Z","reason":"the relay reports here","lastReport":"2026-03-01T11:59:59Z","home":"us-east-1","hosts":{"up":7,"missing":1}}],"next":""}`,
 	"GET /v1/hosts": `{"items":[
 		{"store":"demo","host":"pos1","state":"up","intervalMs":30000,"lastBeat":"2026-03-01T11:59:58Z","via":"relay","since":"2026-03-01T10:59:55Z"},
 		{"store":"demo","host":"pos3","state":"failing","intervalMs":600000,"lastBeat":"2026-03-01T11:59:30Z","via":"direct","since":"2026-03-01T11:00:00Z",

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -40,6 +41,12 @@ func (c *hostsListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	reports := map[string]time.Time{}
+	if !s.out.json {
+		if reports, err = s.reports(c.Store); err != nil {
+			return err
+		}
+	}
 	head := []string{"HOST", "STATE", "SINCE", "LAST BEAT", "INTERVAL", "VIA", "WHY"}
 	return show(s.out, items, head, "no such hosts", func(r hostRow) []string {
 		why := r.Reason
@@ -47,10 +54,41 @@ func (c *hostsListCmd) Run(s *session) error {
 			why = strings.TrimPrefix(why+": "+r.Message, ": ")
 		}
 		return []string{
-			subject(r.Store, r.Host), r.State, s.out.ago(r.Since), s.out.ago(r.LastBeat),
+			subject(r.Store, r.Host), r.State, s.out.ago(r.Since), s.out.lastBeat(r, reports[r.Store]),
 			millis(r.IntervalMs), r.Via, why,
 		}
 	})
+}
+
+// reports are when the stores' relays last reported; store narrows the search.
+func (s *session) reports(store string) (map[string]time.Time, error) {
+	last := map[string]time.Time{}
+	items, err := s.api.list(s.ctx, "/v1/stores", filter("q", store))
+	if err != nil {
+		return nil, err
+	}
+	for _, raw := range items {
+		var r struct {
+			Store      string    `json:"store"`
+			LastReport time.Time `json:"lastReport"`
+		}
+		if err := json.Unmarshal(raw, &r); err != nil {
+			return nil, &failure{exit: ExitFailed, what: "read the answer", err: err, hint: "is the region of another version?"}
+		}
+		last[r.Store] = r.LastReport
+	}
+	return last, nil
+}
+
+// lastBeat is how fresh a host's state is. Behind a relay a beat is only as new
+// as the last whole picture, and each report says that the picture still stands:
+// a living host is confirmed as of then, as the page says it too.
+func (p *printer) lastBeat(r hostRow, report time.Time) string {
+	alive := r.State == "up" || r.State == "failing"
+	if alive && r.Via == "relay" && report.After(r.LastBeat) {
+		return strings.Replace("confirmed "+p.ago(report), "confirmed now", "confirmed just now", 1)
+	}
+	return p.ago(r.LastBeat)
 }
 
 type hostsForgetCmd struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -36,17 +37,46 @@ type health struct {
 	Detail string `json:"detail"`
 }
 
-func (h *health) String() string {
+// word is one word for a column; what is wrong stands in DETAIL.
+func (h *health) word(bad string) string {
 	switch {
 	case h == nil:
 		return ""
 	case h.OK:
 		return "ok"
-	case h.Detail == "":
-		return "failing"
 	default:
-		return h.Detail
+		return bad
 	}
+}
+
+// maxDetail is how much of an error stands in a table, in characters; --json
+// has all of it.
+const maxDetail = 80
+
+// details are what is wrong with a region, in words.
+func (r *regionRow) details() string {
+	var parts []string
+	if r.Detail != "" {
+		parts = append(parts, r.Detail)
+	}
+	if r.Table != nil && !r.Table.OK && r.Table.Detail != "" {
+		parts = append(parts, "table: "+r.Table.Detail)
+	}
+	if r.Link != nil && !r.Link.OK && r.Link.Detail != "" && r.Link.Detail != r.Detail {
+		parts = append(parts, "link: "+r.Link.Detail)
+	}
+	return shorten(strings.Join(parts, "; "))
+}
+
+// shorten leaves out the middle: an error begins with what was tried and ends
+// with its cause.
+func shorten(s string) string {
+	text := []rune(s)
+	if len(text) <= maxDetail {
+		return s
+	}
+	const head = maxDetail / 3
+	return string(text[:head]) + "…" + string(text[len(text)-(maxDetail-1-head):])
 }
 
 // Run asks every address for its own status, and the first that answers for
@@ -65,7 +95,7 @@ func (c *statusCmd) Run(s *session) error {
 	}
 	rows := make([][]string, 0, len(nodes))
 	for _, n := range nodes {
-		rows = append(rows, []string{n.Addr, n.Message})
+		rows = append(rows, []string{n.Addr, shorten(n.Message)})
 	}
 	if err := s.out.table([]string{"ADDRESS", "STATUS"}, rows, ""); err != nil {
 		return err
@@ -79,7 +109,7 @@ func (c *statusCmd) Run(s *session) error {
 		if r.Sessions != nil {
 			relays = fmt.Sprint(*r.Sessions)
 		}
-		return []string{r.Region, r.State, s.out.ago(r.Since), relays, r.Table.String(), r.Link.String(), r.Version, r.Detail}
+		return []string{r.Region, r.State, s.out.ago(r.Since), relays, r.Table.word("failing"), r.Link.word("cut"), r.Version, r.details()}
 	})
 }
 
