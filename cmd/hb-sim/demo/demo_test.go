@@ -110,7 +110,7 @@ func TestAUsedPortIsToldBeforeAnythingStarts(t *testing.T) {
 	if err == nil {
 		t.Fatal("the demo runs without its port")
 	}
-	for _, want := range []string{strconv.Itoa(8081 + offset), "us-west-2", "in use", "--port-offset"} {
+	for _, want := range []string{strconv.Itoa(8081 + offset), "us-west-2", "in use", "--port-offset", "make run ARGS="} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error lacks %q: %v", want, err)
 		}

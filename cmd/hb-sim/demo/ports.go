@@ -95,7 +95,9 @@ func (p ports) check() error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w\nstop the program that has it, or move all ports of the demo: --port-offset %d", errors.Join(errs...), p.suggest())
+	offset := p.suggest()
+	return fmt.Errorf("%w\nstop the program that has it, or move all ports of the demo: --port-offset %d (make run ARGS=\"--port-offset %d\")",
+		errors.Join(errs...), offset, offset)
 }
 
 // suggest is an offset with which all ports are free.
