@@ -298,6 +298,7 @@ type mesh struct {
 	journal *journal.Journal
 	options uplink.Options
 	group   *uplink.Group
+	log     *slog.Logger
 	stop    context.CancelFunc
 	stopped chan struct{}
 	number  beat.Number
@@ -312,7 +313,7 @@ func newMesh(t *testing.T, options journal.Options) *mesh {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.Close() })
-	m := &mesh{t: t, journal: j, store: &store{hosts: []beat.HostReport{
+	m := &mesh{t: t, journal: j, log: log, store: &store{hosts: []beat.HostReport{
 		{Host: "pos1", State: beat.Up, IntervalMs: 30000}, {Host: "pos2", State: beat.Up, IntervalMs: 30000},
 	}}}
 	m.east, m.west = newRegion(t, east), newRegion(t, west)
@@ -341,7 +342,7 @@ func inMemory() journal.Options {
 }
 
 func newGroup(m *mesh) (*uplink.Group, error) {
-	return uplink.New(m.options, m.store, m.journal, slog.New(slog.DiscardHandler), uplink.NewMetrics(prometheus.NewRegistry()))
+	return uplink.New(m.options, m.store, m.journal, m.log, uplink.NewMetrics(prometheus.NewRegistry()))
 }
 
 func (m *mesh) start() *mesh {

@@ -34,8 +34,9 @@ type link struct {
 	known atomic.Bool
 
 	// What follows belongs to run's goroutine.
-	exceed beat.Epoch // the next epoch must exceed it
-	limit  limiter
+	exceed     beat.Epoch // the next epoch must exceed it
+	limit      limiter
+	complaints complaints
 
 	mu      sync.Mutex // guards what follows
 	open    bool
@@ -78,6 +79,7 @@ func (l *link) run(ctx context.Context) {
 		}
 		if settled {
 			failures, rebirths = 0, 0
+			l.complaints.settle()
 		}
 		if end == reborn && rebirths < maxRebirths {
 			rebirths++
@@ -116,7 +118,7 @@ func (l *link) attempt(ctx context.Context) (settled bool, end ending) {
 	if err != nil {
 		if ctx.Err() == nil {
 			l.down(err.Error())
-			l.log.Info("no connection to the region", "err", err)
+			l.complaints.tell(l.log, time.Now(), err)
 		}
 		return false, failed
 	}

@@ -48,6 +48,9 @@ func (t *mqttTransport) connect(ctx context.Context, death beat.Death) (wire, er
 	w.client = mqtt.NewClient(t.clientOptions(ctx, w, death))
 	if err := await(ctx, w.client.Connect()); err != nil {
 		w.close(false)
+		if errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised) {
+			return nil, &refusedError{user: t.user()}
+		}
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	w.connected = true
@@ -64,18 +67,22 @@ func (t *mqttTransport) connect(ctx context.Context, death beat.Death) (wire, er
 	return w, nil
 }
 
+// user is the MQTT user name.
+func (t *mqttTransport) user() string {
+	if t.region.User == "" {
+		return t.options.Identity.String()
+	}
+	return t.region.User
+}
+
 // clientOptions is the recipe that was found by measuring: see the package's
 // comment on mqttTransport, and each line.
 func (t *mqttTransport) clientOptions(ctx context.Context, w *mqttWire, death beat.Death) *mqtt.ClientOptions {
 	id := t.options.Identity.String()
-	user := t.region.User
-	if user == "" {
-		user = id
-	}
 	return mqtt.NewClientOptions().
 		AddBroker("tcp://"+t.dialer.address). // only names it: the dialer below opens
 		SetClientID(id).
-		SetUsername(user).
+		SetUsername(t.user()).
 		SetPassword(t.region.Password).
 		SetProtocolVersion(4). // else one failed CONNECT downgrades to 3.1 for good
 		SetCleanSession(true).

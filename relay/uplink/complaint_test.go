@@ -1,0 +1,69 @@
+package uplink_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// listen gives the mesh a group that logs into the returned buffer. It may be
+// read while all goroutines of the bubble wait.
+func (m *mesh) listen() *bytes.Buffer {
+	m.t.Helper()
+	var b bytes.Buffer
+	m.log = slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	return &b
+}
+
+func TestAWrongPasswordIsSaidOnceAMinuteInWordsThatHelp(t *testing.T) {
+	in(t, func(t *testing.T) {
+		m := newMesh(t, inMemory())
+		m.options.Regions[0].Password = "wrong"
+		log := m.listen()
+		m.start()
+		const want = "the region refuses user demo/r1: check regions[].user and password"
+		time.Sleep(50 * time.Second) // six attempts
+		synctest.Wait()
+		if n := strings.Count(log.String(), `level=WARN msg="`+want); n != 1 {
+			t.Errorf("warned %d times in a minute, want once:\n%s", n, log)
+		}
+		if s := m.group.Status()[0]; s.Error != want {
+			t.Errorf("the status says %q, want %q", s.Error, want)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := strings.Count(log.String(), want); n != 2 {
+			t.Errorf("warned %d times in two minutes, want twice:\n%s", n, log)
+		}
+	})
+}
+
+func TestTheSameErrorIsLoggedOnceAMinuteAndAnotherAtOnce(t *testing.T) {
+	in(t, func(t *testing.T) {
+		m := newMesh(t, inMemory())
+		m.east.refuses = true
+		log := m.listen()
+		m.start()
+		time.Sleep(50 * time.Second)
+		synctest.Wait()
+		if n := strings.Count(log.String(), "connection refused"); n != 1 {
+			t.Errorf("told %d times in a minute, want once:\n%s", n, log)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := strings.Count(log.String(), "connection refused"); n != 2 {
+			t.Errorf("told %d times in two minutes, want twice:\n%s", n, log)
+		}
+		m.east.set(func() { m.east.refuses = false })
+		time.Sleep(30 * time.Second) // it is there
+		m.east.cut()
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if n := strings.Count(log.String(), "connection refused"); n != 3 {
+			t.Errorf("told %d times after it was there, want it again at once:\n%s", n, log)
+		}
+	})
+}
