@@ -220,13 +220,36 @@ func TestAUsedPortAndABadFolderAreClear(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	used := ln.Addr().String()
 	for want, more := range map[string][]string{
-		used + " (setting mqtt.address)": {"--mqtt-address", used},
-		"data folder /proc/nothing":      {"--data", "/proc/nothing"},
+		used + " (setting mqtt.address)":                  {"--mqtt-address", used},
+		"the data folder /proc/nothing cannot be written": {"--data", "/proc/nothing"},
+		"or name another one with --data":                 {"--data", "/proc/nothing"},
 	} {
 		status, _, stderr := once(t, append(flags(t.TempDir()), more...)...)
 		if status != 1 || !strings.Contains(stderr, want) {
 			t.Errorf("status %d, %s; want …%s…", status, stderr, want)
 		}
+	}
+}
+
+func TestACommandLineThatIsNotEnoughSaysWhatIsMissing(t *testing.T) {
+	for want, args := range map[string][]string{
+		"--config FILE":                         nil,
+		"known: --http.address":                 {"--http.address", "127.0.0.1:1"},
+		"--http.address; see hb-relay --help\n": {"--http.address", "127.0.0.1:1"},
+	} {
+		c := program(t, args...)
+		c.Env = append(os.Environ(), "HB_STORE=", "HB_CONFIG=")
+		out, _ := c.CombinedOutput() // its status says it too
+		if c.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), want) {
+			t.Errorf("%v: status %d, %s; want …%s…", args, c.ProcessState.ExitCode(), out, want)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "relay.yaml")
+	if err := os.WriteFile(file, []byte("relay: r1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, stderr := once(t, "--config", file); status != 2 || strings.Contains(stderr, "no configuration file") {
+		t.Errorf("with a file: status %d, %s; want no word on a missing file", status, stderr)
 	}
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -39,7 +41,18 @@ func serve(ctx context.Context, c *config) error {
 		return err //nolint:wrapcheck // main names the program
 	}
 	if err := journal.WatchCrashes(c.Data); err != nil {
-		return fmt.Errorf("data folder %s: %w", c.Data, err)
+		return dataError(c.Data, err)
 	}
-	return r.Run(ctx) //nolint:wrapcheck // main names the program
+	return dataError(c.Data, r.Run(ctx))
+}
+
+// dataError says what to do about a data folder that cannot be written.
+func dataError(dir string, err error) error {
+	if !errors.Is(err, journal.ErrFolder) {
+		return err
+	}
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path // the rest says the same in more words
+	}
+	return fmt.Errorf("the data folder %s cannot be written (%w): make it writable for this user, or name another one with --data", dir, err)
 }

@@ -116,14 +116,33 @@ func (p Program[T]) load(args []string, env Environ, stdout, stderr io.Writer) (
 		p.usage(stdout)
 		return nil, ExitOK
 	}
-	if err == nil {
-		err = p.Check(v)
+	switch {
+	case errors.Is(err, ErrUsage):
+		err = fmt.Errorf("%w; see %s --help", err, p.Name)
+	case err == nil:
+		if err = p.Check(v); err != nil && !namesFile(args, env) {
+			err = fmt.Errorf("%w\nno configuration file is named: is there to be --config FILE? See %s --help", err, p.Name)
+		}
 	}
 	if err != nil {
 		p.complain(stderr, err)
 		return nil, ExitUsage
 	}
 	return v, ExitOK
+}
+
+// namesFile says whether the settings came from a file too.
+func namesFile(args []string, env Environ) bool {
+	if file, _ := env(envPrefix + "CONFIG"); file != "" {
+		return true
+	}
+	for _, a := range args {
+		name, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if name == "config" && strings.HasPrefix(a, "-") {
+			return true
+		}
+	}
+	return false
 }
 
 // complain writes each line of an error with the program's name.
