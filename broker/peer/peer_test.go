@@ -415,5 +415,7 @@ func TestHealthKnowsTheOtherRegionsState(t *testing.T) {
 		t.Errorf("it knows %+v", s)
 	}
 	cancel()
-	<-done
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }
