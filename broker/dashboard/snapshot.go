@@ -124,6 +124,8 @@ func rank(s *Store) int {
 		return 2
 	case s.Hosts.Failing > 0:
 		return 3
+	case s.shown() == presence.Degraded.String():
+		return 5
 	case s.State == presence.Stopped.String():
 		return 7
 	}

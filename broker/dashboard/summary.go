@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ func (c *StoreCounts) add(state string) {
 func Summarize(o Overview, stores []Store) Summary {
 	s := Summary{Region: o.Region, Notes: notes(o.Regions)}
 	for i := range stores {
-		s.Stores.add(stores[i].State)
+		s.Stores.add(stores[i].shown())
 		s.Hosts.sum(stores[i].Hosts)
 	}
 	for i := range o.Incidents {
@@ -88,6 +89,15 @@ func Summarize(o Overview, stores []Store) Summary {
 	}
 	s.Level, s.Headline = headline(s)
 	return s
+}
+
+// shown is the state that people are told: an up store that one region has lost
+// reaches one region only, whichever of the two says so.
+func (s *Store) shown() string {
+	if s.State == presence.Up.String() && slices.ContainsFunc(s.Paths, func(p Path) bool { return p.View == string(presence.ViewLost) }) {
+		return presence.Degraded.String()
+	}
+	return s.State
 }
 
 func headline(s Summary) (Level, string) {

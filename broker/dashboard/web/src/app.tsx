@@ -7,15 +7,19 @@ import { Activity, Notices } from "./feed";
 import { Hero, Lost, Top } from "./hero";
 import { Incidents } from "./incidents";
 import { Login } from "./login";
-import { attach, hbMesh } from "./panels";
+import { attach, hbMesh, mounted } from "./panels";
 import { Regions } from "./regions";
 import { denied, link, start, view } from "./state";
-import { Stores } from "./stores";
+import { few, Stores } from "./stores";
 
 function Page() {
   if (denied.value) return <Login why={denied.value} />;
   const v = view.value;
   if (!v) return <p class="boot" role="status">{link.value === "lost" ? "The node does not answer. Trying again…" : "Connecting…"}</p>;
+  // Beside panels the notices stand below a small fleet, where there is room;
+  // below a large one nobody would find them.
+  const below = mounted.value && v.summary.stores.total <= few;
+  const feed = <><Notices notices={v.notices} /><Activity lines={v.activity} /></>;
   return (
     <>
       <Lost />
@@ -26,11 +30,13 @@ function Page() {
           <Incidents incidents={v.incidents} total={v.summary.openIncidents} />
           <Regions regions={v.regions} />
           <div class="columns">
-            <Stores v={v} />
             <div class="side">
+              <Stores v={v} />
+              {below && feed}
+            </div>
+            <div class="side">
+              {!below && feed}
               <div class="panels" ref={attach} />
-              <Notices notices={v.notices} />
-              <Activity lines={v.activity} />
             </div>
           </div>
         </main>

@@ -42,6 +42,9 @@ export function Hero({ v }: { v: View }) {
   const s = v.summary;
   // What is no longer heard is not called well, whatever it was.
   const level = link.value === "lost" && s.level === "well" ? "stale" : s.level;
+  // What the headline says is not said twice: only its time is left to tell.
+  const said = s.notes.find((n) => s.headline.includes(n.text));
+  const notes = s.notes.filter((n) => n !== said);
   return (
     <section class={`hero ${look(level).tone}`} aria-label="Summary">
       <Mark state={level} size={44} />
@@ -50,9 +53,9 @@ export function Hero({ v }: { v: View }) {
           <p class="kicker">{look(level).word}</p>
           <h1>{s.headline}</h1>
         </div>
-        {s.notes.length > 0 && (
+        {notes.length > 0 && (
           <ul class="notes">
-            {s.notes.map((n) => (
+            {notes.map((n) => (
               <li key={n.text}>
                 {n.text}
                 {n.since && <span class="muted nowrap"> for <Ago t={n.since} after="" /></span>}
@@ -60,7 +63,12 @@ export function Hero({ v }: { v: View }) {
             ))}
           </ul>
         )}
-        {s.openIncidents === 0 && <p class="muted">No open incidents.</p>}
+        {(said?.since || s.openIncidents === 0) && (
+          <p class="muted">
+            {said?.since && <>For <Ago t={said.since} after="" />. </>}
+            {s.openIncidents === 0 && "No open incidents."}
+          </p>
+        )}
       </div>
     </section>
   );

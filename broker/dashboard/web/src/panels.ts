@@ -2,7 +2,7 @@
 // the page and may add panels of its own. What it may use is window.hbMesh:
 //
 //   const box = window.hbMesh.panels.mount({ id: "demo", title: "Break things", order: 10 });
-//     An empty <div> in a titled section, beside the notices. It is the
+//     An empty <div> in a titled section, beside the stores. It is the
 //     caller's: the page never touches what is in it. The same id gives the
 //     same element again. Panels stand in the order of `order` (default 0).
 //   window.hbMesh.panels.unmount("demo");
@@ -20,7 +20,7 @@
 // which draws itself on or off), "pill". Text from the network goes in by
 // textContent, never by innerHTML.
 
-import { effect } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { key, view } from "./state";
 import type { View } from "./types";
 
@@ -38,6 +38,9 @@ interface Panel extends PanelOptions {
 const panels = new Map<string, Panel>();
 let slot: HTMLElement | null = null;
 
+/** mounted says whether there are panels: the notices make room for them. */
+export const mounted = signal(false);
+
 /** attach gives the panels their place in the page. */
 export function attach(el: HTMLElement | null): void {
   slot = el;
@@ -46,6 +49,7 @@ export function attach(el: HTMLElement | null): void {
 
 function arrange(): void {
   const sorted = [...panels.values()].sort((a, b) => (a.order ?? 0) - (b.order ?? 0) || a.id.localeCompare(b.id));
+  mounted.value = sorted.length > 0;
   slot?.replaceChildren(...sorted.map((p) => p.section));
 }
 

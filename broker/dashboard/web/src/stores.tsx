@@ -2,12 +2,12 @@
 
 import { useRef } from "preact/hooks";
 import { look, Mark, State } from "./marks";
-import { search, times, toggle, opened } from "./state";
+import { search, times, toggle, opened, view } from "./state";
 import type { Counts, Host, HostState, Store, View } from "./types";
 import { Ago } from "./when";
 
 const order: HostState[] = ["missing", "failing", "unknown", "covered", "stopped", "up"];
-const few = 3; // the server opens all stores of a fleet as small as this
+export const few = 3; // the server opens all stores of a fleet as small as this
 
 export function Stores({ v }: { v: View }) {
   const total = v.summary.stores.total;
@@ -51,11 +51,13 @@ function Search() {
 
 function Card({ s, fixed }: { s: Store; fixed: boolean }) {
   const t = times.value?.stores?.[s.store];
+  const cut = lostPath(s);
+  const [state, since] = cut ? ["degraded", cut.since] : [s.state, s.since];
   const head = (
     <>
       <Mark state={worst(s)} size={20} />
       <span class="name">{s.store}</span>
-      <span class={`word ${look(s.state).tone}`}>{look(s.state).word}{s.since && <span class="muted"> for <Ago t={s.since} after="" /></span>}</span>
+      <span class={`word ${look(state).tone}`}>{look(state).word}{since && <span class="muted"> for <Ago t={since} after="" /></span>}</span>
       <Sum hosts={s.hosts} />
     </>
   );
@@ -77,11 +79,11 @@ function Card({ s, fixed }: { s: Store; fixed: boolean }) {
             {s.paths?.map((p) => p.view && <span key={p.region}><State state={paths[p.view] ?? "unknown"} word={`${p.region} ${p.view}`} /></span>)}
             {s.home && <span>home {s.home}</span>}
             {s.reason && s.state !== "up" && <span>{s.reason}</span>}
-            {!!s.journal && <span>{s.journal} journal entries to come</span>}
-            {!!s.journalLost && <span class="bad">{s.journalLost} journal entries lost</span>}
+            {!!s.journal && <span>{entries(s.journal)} to come</span>}
+            {!!s.journalLost && <span class="bad">{entries(s.journalLost)} lost</span>}
           </p>
           <ul class="hosts" aria-label={`Hosts of ${s.store}`}>
-            {s.members?.map((h) => <Tile key={h.host} h={h} report={t?.report} beat={t?.beats?.[h.host]} />)}
+            {s.members?.map((h) => <Tile key={h.host} h={h} report={t?.report} beat={t?.beats?.[h.host]} life={lastLife(h)} />)}
           </ul>
         </>
       )}
@@ -91,10 +93,25 @@ function Card({ s, fixed }: { s: Store; fixed: boolean }) {
 
 const paths: Record<string, string> = { open: "up", lost: "missing", stopped: "stopped", settling: "settling", never: "unknown" };
 
+// lostPath is the region that an up store does not reach. The server counts
+// such a store among those that reach one region only.
+function lostPath(s: Store) {
+  return s.state === "up" ? s.paths?.find((p) => p.view === "lost") : undefined;
+}
+
 // worst is the state that a store's mark shows: its own, or its hosts'.
 function worst(s: Store): string {
   if (s.state !== "up" && s.state !== "direct") return s.state;
-  return s.hosts.missing ? "missing" : s.hosts.failing ? "failing" : s.state;
+  return s.hosts.missing ? "missing" : s.hosts.failing ? "failing" : lostPath(s) ? "degraded" : s.state;
+}
+
+const entries = (n: number) => (n === 1 ? "1 journal entry" : `${n} journal entries`);
+
+// lastLife is a missing host's last sign of life as its open incident has it:
+// this region's last whole picture is older, and stale where its path is cut.
+function lastLife(h: Host): string | undefined {
+  if (h.state !== "missing") return undefined;
+  return view.value?.incidents.find((i) => i.store === h.store && i.host === h.host && i.kind === "host-missing")?.since;
 }
 
 function Sum({ hosts }: { hosts: Counts }) {
@@ -108,7 +125,8 @@ function Sum({ hosts }: { hosts: Counts }) {
   );
 }
 
-function Tile({ h, report, beat }: { h: Host; report?: string; beat?: string }) {
+function Tile({ h, report, beat, life }: { h: Host; report?: string; beat?: string; life?: string }) {
+  const seen = life ?? beat;
   const tone = look(h.state).tone;
   return (
     <li class={`host ${tone}`} data-host={h.host} data-state={h.state}>
@@ -120,7 +138,7 @@ function Tile({ h, report, beat }: { h: Host; report?: string; beat?: string }) 
       {h.flapping && <p class="warn">flapping</p>}
       <p class="muted meta">
         {h.since && <span>for <Ago t={h.since} after="" /></span>}
-        {beat && !alive(h) && <span>last beat <Ago t={beat} /></span>}
+        {seen && !alive(h) && <span>{life ? "last sign of life" : "last beat"} <Ago t={seen} /></span>}
         {h.via && <span>via {h.via}</span>}
         {h.version && <span>{h.version}</span>}
       </p>
