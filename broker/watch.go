@@ -31,7 +31,7 @@ func (w *watched) health() (ok bool, since time.Time, problem string) {
 
 func (w *watched) seen(call string, start time.Time, err error) error {
 	w.metrics.tableSeconds.WithLabelValues(call).Observe(time.Since(start).Seconds())
-	w.metrics.tableCalls.WithLabelValues(call, outcome(err)).Inc()
+	w.metrics.tableCalls.WithLabelValues(call, table.Outcome(err)).Inc()
 	if errors.Is(err, table.ErrInvalid) {
 		return err
 	}
@@ -46,21 +46,6 @@ func (w *watched) seen(call string, start time.Time, err error) error {
 		w.problem = err.Error()
 	}
 	return err
-}
-
-func outcome(err error) string {
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.Is(err, table.ErrConflict):
-		return "conflict"
-	case errors.Is(err, table.ErrUnavailable):
-		return "unavailable"
-	case errors.Is(err, table.ErrInvalid):
-		return "invalid"
-	default:
-		return "unknown"
-	}
 }
 
 // Write is table.Table's.

@@ -21,6 +21,22 @@ var (
 	ErrInvalid = errors.New("invalid item")
 )
 
+// Outcome is one word for the result of a call, for metrics.
+func Outcome(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, ErrConflict):
+		return "conflict"
+	case errors.Is(err, ErrUnavailable):
+		return "unavailable"
+	case errors.Is(err, ErrInvalid):
+		return "invalid"
+	default:
+		return "unknown"
+	}
+}
+
 // The limits of an item that every implementation enforces, in bytes.
 const (
 	MaxKey  = 1024

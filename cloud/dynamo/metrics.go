@@ -1,7 +1,6 @@
 package dynamo
 
 import (
-	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,27 +40,12 @@ func (m *Metrics) called(call string, took time.Duration, err error) {
 	if m == nil {
 		return
 	}
-	m.calls.WithLabelValues(call, outcome(err)).Inc()
+	m.calls.WithLabelValues(call, table.Outcome(err)).Inc()
 	m.seconds.WithLabelValues(call).Observe(took.Seconds())
 }
 
 func (m *Metrics) retried(call string) {
 	if m != nil {
 		m.retries.WithLabelValues(call).Inc()
-	}
-}
-
-func outcome(err error) string {
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.Is(err, table.ErrConflict):
-		return "conflict"
-	case errors.Is(err, table.ErrUnknown):
-		return "unknown"
-	case errors.Is(err, table.ErrInvalid):
-		return "invalid"
-	default:
-		return "unavailable"
 	}
 }
