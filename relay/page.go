@@ -102,15 +102,15 @@ func (r *Relay) page() page {
 		})
 	}
 	depth, lost := r.journal.Backlog()
-	p.Journal = fmt.Sprintf("%d transitions wait for a region", depth)
+	p.Journal = count(depth, "transition waits", "transitions wait") + " for a region"
 	if lost > 0 {
-		p.Journal += fmt.Sprintf(", %d were lost", lost)
+		p.Journal += ", " + count(lost, "was", "were") + " lost"
 	}
 	switch err := r.Status(); {
 	case err != nil:
 		p.Mark, p.Verdict = "bad", err.Error()
 	case bad > 0:
-		p.Mark, p.Verdict = "soft", fmt.Sprintf("The relay works. %d hosts need a look.", bad)
+		p.Mark, p.Verdict = "soft", "The relay works. "+count(bad, "host needs", "hosts need")+" a look."
 	default:
 		p.Mark, p.Verdict = "good", "All is well."
 	}
@@ -171,6 +171,14 @@ func pageHostOf(v roster.View, now time.Time) pageHost {
 		p.Conflict = fmt.Sprintf("two computers beat as this host: %v and %v", v.Conflict[0], v.Conflict[1])
 	}
 	return p
+}
+
+// count is a number with its words.
+func count[N int | uint64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // ago is a duration in the unit that people would use.

@@ -203,6 +203,10 @@ func TestThePageAndTheMetrics(t *testing.T) {
 	u := start(t, o)
 	u.post("/v1/heartbeat", "", `{"hostId":"web1","status":"fail","message":"<script>alert(1)</script>"}`)
 	east.shows("web1:failing")
+	waitFor(t, "the verdict", func() bool {
+		_, body := u.get("/")
+		return strings.Contains(body, "1 host needs a look.")
+	})
 	status, body := u.get("/")
 	for _, want := range []string{"web1", "failing", "us-east-1", "connected", "1.2.3-test", "&lt;script&gt;", u.mqtt} {
 		if status != 200 || !strings.Contains(body, want) {
@@ -220,6 +224,20 @@ func TestThePageAndTheMetrics(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("the metrics lack %s", want)
 		}
+	}
+}
+
+func TestAWrongPasswordIsOnThePageAndInTheStatus(t *testing.T) {
+	o := options(t, startRegion(t, "us-east-1", "127.0.0.1:0"))
+	o.Regions[0].Password = "wrong"
+	u := start(t, o)
+	const want = "the region refuses user demo/r1: check regions[].user and password"
+	waitFor(t, "the page to say so", func() bool {
+		_, body := u.get("/")
+		return strings.Contains(body, want)
+	})
+	if status, body := u.get("/v1/status"); status != 500 || !strings.Contains(body, want) {
+		t.Errorf("status %d %s, want 500 and …%s…", status, body, want)
 	}
 }
 

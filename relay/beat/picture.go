@@ -106,7 +106,9 @@ type HostReport struct {
 	// Number is the transition that put the host into its state.
 	Number Number `cbor:"3,keyasint"`
 	// AgeMs is how long ago the host's last beat came, in ms on the relay's
-	// monotonic clock, when the picture was taken.
+	// monotonic clock, when the picture was taken. Of a host that has not beaten
+	// since the relay's start it is the last one that its journal knows, by the
+	// wall clock, and no later than the start.
 	AgeMs uint64 `cbor:"4,keyasint"`
 	// IntervalMs is the promise that holds, in ms.
 	IntervalMs uint32 `cbor:"5,keyasint"`

@@ -41,7 +41,7 @@ func (c *complaints) tell(log *slog.Logger, now time.Time, err error) {
 	}
 	c.told[key] = now
 	if refused := (*refusedError)(nil); errors.As(err, &refused) {
-		log.Warn(refused.Error())
+		log.Warn("the region refuses the user: check regions[].user and password", "user", refused.user)
 		return
 	}
 	log.Info("no connection to the region", "err", err)
