@@ -19,6 +19,7 @@ type keyRow struct {
 	Name    string    `json:"name"`
 	Roles   []string  `json:"roles"`
 	Store   string    `json:"store"`
+	Relay   string    `json:"relay,omitempty"`
 	Created time.Time `json:"created"`
 	Static  bool      `json:"static"`
 }
@@ -37,6 +38,9 @@ func (c *keysListCmd) Run(s *session) error {
 		if store == "" {
 			store = "all"
 		}
+		if r.Relay != "" {
+			store += "/" + r.Relay
+		}
 		if r.Static {
 			made = "by configuration"
 		}
@@ -47,7 +51,8 @@ func (c *keysListCmd) Run(s *session) error {
 type keysCreateCmd struct {
 	Name  string   `help:"What it is for, for people." placeholder:"TEXT"`
 	Store string   `help:"Bind it to one store (default: the fleet)." placeholder:"STORE"`
-	Role  []string `help:"What it may do: beat, read, admin." enum:"beat,read,admin" default:"beat" placeholder:"ROLE"`
+	Role  []string `help:"What it may do: beat, read, admin; or relay alone, the password of relays." enum:"beat,read,admin,relay" default:"beat" placeholder:"ROLE"`
+	Relay string   `help:"Bind a relay's password to one relay of the store." placeholder:"RELAY"`
 }
 
 // Run makes a key.
@@ -56,7 +61,8 @@ func (c *keysCreateCmd) Run(s *session) error {
 		Name  string   `json:"name,omitempty"`
 		Store string   `json:"store,omitempty"`
 		Roles []string `json:"roles"`
-	}{c.Name, c.Store, c.Role}
+		Relay string   `json:"relay,omitempty"`
+	}{c.Name, c.Store, c.Role, c.Relay}
 	var made map[string]any
 	// It is sent once: a key that was made twice is a key that nobody knows of.
 	if err := s.api.do(s.ctx, call{method: http.MethodPost, path: "/v1/keys", body: body, once: true}, &made); err != nil {
