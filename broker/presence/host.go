@@ -110,7 +110,11 @@ func (p *Presence) picture(s *store, r *beat.Report, mono time.Duration) {
 		}
 		h.relayed, h.relay, h.reason, h.number = true, hr.State, hr.Reason, hr.Number
 		h.interval, h.status, h.message, h.flapping = hr.Interval(), hr.Status, hr.Message, hr.Flapping
-		h.lastSeen = s.clock.date(mono - min(mono, hr.Age()))
+		seen := s.clock.date(mono - min(mono, hr.Age()))
+		if hr.State == beat.Unknown {
+			seen = max(seen, h.lastSeen) // a relay that started lately knows less than we do
+		}
+		h.lastSeen = seen
 		s.top = max(s.top, hr.Number)
 	}
 	// A relay that lost its disk does not know all hosts: it retired none.

@@ -40,7 +40,10 @@ func serve(ctx context.Context, c *config) error {
 	if err != nil {
 		return err //nolint:wrapcheck // main names the program
 	}
-	if err := journal.WatchCrashes(c.Data); err != nil {
+	switch err := journal.WatchCrashes(c.Data); {
+	case errors.Is(err, journal.ErrNoSpace): // it runs on, from memory
+		o.Logger.Error("no room in the data folder: crashes are not watched", "err", err)
+	case err != nil:
 		return dataError(c.Data, err)
 	}
 	return dataError(c.Data, r.Run(ctx))

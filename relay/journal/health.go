@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -81,12 +82,16 @@ func (h *health) write() {
 // whose files make Badger panic is found and moved aside. It takes over the
 // runtime's crash output and the standard logger's, by which Badger ends a
 // process whose assertion failed; so it is for main, once, after slog.SetDefault.
+// Errors are of class ErrFolder, or ErrNoSpace on a full disk.
 func WatchCrashes(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("watch crashes: %w: %w", ErrFolder, err)
 	}
 	// Appending: Open has not read it yet.
 	f, err := os.OpenFile(filepath.Join(dir, crashName), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("watch crashes: %w: %w", ErrNoSpace, err)
+	}
 	if err != nil {
 		return fmt.Errorf("watch crashes: %w: %w", ErrFolder, err)
 	}
