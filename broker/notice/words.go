@@ -238,11 +238,10 @@ func sms(n incident.Notice, groups []bunch, o RenderOptions) string {
 	if b.items[0].Host != "" && b.store != "" {
 		tail = " in " + plain(string(b.store))
 	}
-	switch it := b.items[0]; {
-	case it.Change == incident.Recovered:
+	if b.change == incident.Recovered {
 		tail += b.lasted()
-	default:
-		tail += " since " + it.Since.In(o.Zone).Format(clock)
+	} else {
+		tail += " since " + b.items[0].Since.In(o.Zone).Format(clock)
 	}
 	if n.OneSided {
 		tail += " (one region only)"
