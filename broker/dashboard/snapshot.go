@@ -114,8 +114,6 @@ func rank(s *Store) int {
 		return 1
 	case presence.Suspect.String():
 		return 4
-	case presence.Degraded.String():
-		return 5
 	case presence.Unknown.String():
 		return 6
 	}

@@ -16,10 +16,9 @@ function Page() {
   if (denied.value) return <Login why={denied.value} />;
   const v = view.value;
   if (!v) return <p class="boot" role="status">{link.value === "lost" ? "The node does not answer. Trying again…" : "Connecting…"}</p>;
-  // Beside panels the notices stand below a small fleet, where there is room;
-  // below a large one nobody would find them.
+  // Beside panels the activity stands below a small fleet, where there is room;
+  // below a large one nobody would find it.
   const below = mounted.value && v.summary.stores.total <= few;
-  const feed = <><Notices notices={v.notices} /><Activity lines={v.activity} /></>;
   return (
     <>
       <Lost />
@@ -27,15 +26,16 @@ function Page() {
         <Top v={v} />
         <main>
           <Hero v={v} />
-          <Incidents incidents={v.incidents} total={v.summary.openIncidents} />
-          <Regions regions={v.regions} />
           <div class="columns">
             <div class="side">
+              <Incidents incidents={v.incidents} total={v.summary.openIncidents} />
+              <Regions regions={v.regions} />
               <Stores v={v} />
-              {below && feed}
+              {below && <Activity lines={v.activity} />}
             </div>
-            <div class="side">
-              {!below && feed}
+            <div class={mounted.value ? "side brief" : "side"}>
+              <Notices notices={v.notices} />
+              {!below && <Activity lines={v.activity} />}
               <div class="panels" ref={attach} />
             </div>
           </div>

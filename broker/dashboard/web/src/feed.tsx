@@ -42,7 +42,7 @@ function toneOf(n: Notice): string {
 
 export function Activity({ lines }: { lines: Line[] }) {
   return (
-    <section class="card" aria-labelledby="activity">
+    <section class="card activity" aria-labelledby="activity">
       <h2 id="activity">Activity</h2>
       {lines.length === 0 && <p class="muted">Nothing yet.</p>}
       <ul class="list lines">

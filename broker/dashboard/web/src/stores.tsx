@@ -101,7 +101,7 @@ function lostPath(s: Store) {
 
 // worst is the state that a store's mark shows: its own, or its hosts'.
 function worst(s: Store): string {
-  if (s.state !== "up" && s.state !== "direct") return s.state;
+  if (!["up", "direct", "degraded"].includes(s.state)) return s.state;
   return s.hosts.missing ? "missing" : s.hosts.failing ? "failing" : lostPath(s) ? "degraded" : s.state;
 }
 
