@@ -157,7 +157,11 @@ func notes(regions []Region) []Note {
 	for _, r := range regions {
 		switch {
 		case r.State == RegionUnreachable:
-			add(r.Since, "%s does not answer", r.Region)
+			since := r.Since
+			if since.IsZero() && r.Link != nil {
+				since = r.Link.Since
+			}
+			add(since, "%s does not answer", r.Region)
 		case r.State == RegionSettling:
 			add(r.Since, "%s is settling and judges nothing yet", r.Region)
 		case r.State == RegionUnknown && !r.Self:
