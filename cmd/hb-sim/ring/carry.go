@@ -75,9 +75,10 @@ func (j *replicator) carry(from, to *node, lane <-chan record) {
 }
 
 // Who may be overwritten by a record: what is absent, an older replica, and a
-// region's own write, whose time only its stream tells (see apply).
+// region's own write, whose time only its stream tells (see apply). What one
+// region wrote twice in a millisecond comes in its order.
 const (
-	exprOlder  = "#at < :at OR (#at = :at AND #by < :by)"
+	exprOlder  = "#at < :at OR (#at = :at AND #by <= :by)"
 	exprApply  = "attribute_not_exists(#at) OR " + exprOlder
 	exprReplay = "attribute_exists(#at) AND (" + exprOlder + ")"
 )
