@@ -4,18 +4,36 @@ import (
 	"bytes"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// listen gives the mesh a group that logs into the returned buffer. It may be
-// read while all goroutines of the bubble wait.
-func (m *mesh) listen() *bytes.Buffer {
+// logBuffer is a log that is read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// listen gives the mesh a group that logs into the returned buffer.
+func (m *mesh) listen() *logBuffer {
 	m.t.Helper()
-	var b bytes.Buffer
-	m.log = slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	return &b
+	b := &logBuffer{}
+	m.log = slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	return b
 }
 
 func TestAWrongPasswordIsSaidOnceAMinuteInWordsThatHelp(t *testing.T) {
