@@ -194,6 +194,3 @@ func (b *Book) Notices(limit int) []Notice {
 	slices.SortFunc(out, func(x, y Notice) int { return cmp.Compare(y.ID, x.ID) })
 	return out[:min(limit, len(out))]
 }
-
-// Depth is how many notices are on their way.
-func (b *Book) Depth() int { return len(b.outbox) }

@@ -111,7 +111,7 @@ func (p *Presence) takeStore(s *store, v StoreView, asked time.Duration) {
 	if p.view(s).View != ViewLost || asked < p.lossAt(s) {
 		return
 	}
-	s.theirs, s.unanswered, s.deafSince = v, false, 0
+	s.theirs, s.deafSince = v, 0
 	s.askAt = p.now.Mono + p.opt.Reask
 	switch v.View {
 	case ViewOpen:
@@ -146,7 +146,7 @@ func (p *Presence) unanswered(id uint64) {
 	again := p.now.Mono + min(p.opt.Reask, max(p.opt.Blind/4, time.Second))
 	for _, v := range q.question.Stores {
 		if s := p.stores[v.Store]; s != nil && s.asking == id {
-			s.asking, s.unanswered, s.askAt = 0, true, again
+			s.asking, s.askAt = 0, again
 			if s.deafSince == 0 {
 				s.deafSince = q.at
 			}

@@ -35,7 +35,7 @@ func (p *Presence) lossAt(s *store) time.Duration { return s.suspectAt + p.opt.G
 func (p *Presence) decide(s *store) {
 	mine := p.view(s).View
 	if p.expiredWord(s.theirs.View, s.deafSince) {
-		s.theirs.View, s.opens, s.unanswered = "", 0, true
+		s.theirs.View, s.opens = "", 0
 	}
 	f := Facts{
 		Mine: mine, Grace: mine == ViewOpen && s.session != sessionOpen, Peer: p.peerWord(s), Theirs: s.theirs.View,
@@ -129,7 +129,7 @@ func (p *Presence) peerWord(s *store) Peer {
 		return PeerNone
 	case s.theirs.View != "":
 		return PeerSays
-	case s.unanswered:
+	case s.deafSince != 0:
 		return PeerSilent
 	default:
 		return PeerWaits

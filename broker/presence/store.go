@@ -50,14 +50,13 @@ type store struct {
 	index    map[beat.HostID]int
 
 	// What the other region says of the store.
-	theirs     StoreView
-	lostThere  time.Duration // when the other region last said that it lost a store that is open here; 0: not lately
-	opens      int           // how many answers since our loss said open
-	askAt      time.Duration // when the next question is due
-	asking     uint64        // the question in flight
-	wantsAsk   bool          // in this Step
-	unanswered bool
-	deafSince  time.Duration // the first question without an answer since the last one; 0: none
+	theirs    StoreView
+	lostThere time.Duration // when the other region last said that it lost a store that is open here; 0: not lately
+	opens     int           // how many answers since our loss said open
+	askAt     time.Duration // when the next question is due
+	asking    uint64        // the question in flight
+	wantsAsk  bool          // in this Step
+	deafSince time.Duration // the first question without an answer since the last one; 0: none
 
 	// The judgement.
 	state   State
@@ -205,7 +204,7 @@ func (s *store) retire(by beat.RelayID) {
 }
 
 func (s *store) forgetTheirs() {
-	s.theirs, s.opens, s.unanswered, s.askAt, s.deafSince = StoreView{}, 0, false, 0, 0
+	s.theirs, s.opens, s.askAt, s.deafSince = StoreView{}, 0, 0, 0
 }
 
 // accept takes what a report says. A steady one, whose hash stands, costs no
