@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -23,15 +24,15 @@ type config struct {
 	HTTP     door     `yaml:"http"`
 	Insecure bool     `yaml:"insecure" help:"allow doors without TLS that are not on loopback"`
 	// Reads without a key are for a laptop: the page asks for a key else.
-	OpenReads bool      `yaml:"openReads" help:"let requests from loopback read without a key"`
-	Link      string    `yaml:"link" help:"address of the dashboard, for notices"`
-	Zone      string    `yaml:"zone" help:"time zone of the times in notices, for example America/Chicago; default UTC"`
-	Peer      other     `yaml:"peer"`
-	Table     memory    `yaml:"table"`
-	Channels  []channel `yaml:"channels"`
-	Keys      []key     `yaml:"keys"`
-	Times     times     `yaml:"times"`
-	Log       logging   `yaml:"log"`
+	OpenReads bool             `yaml:"openReads" help:"let requests from loopback read without a key"`
+	Link      string           `yaml:"link" help:"address of the dashboard, for notices"`
+	Zone      string           `yaml:"zone" help:"time zone of the times in notices, for example America/Chicago; default UTC"`
+	Peer      other            `yaml:"peer"`
+	Table     memory           `yaml:"table"`
+	Channels  []channel        `yaml:"channels"`
+	Keys      []key            `yaml:"keys"`
+	Times     times            `yaml:"times"`
+	Log       settings.Logging `yaml:"log"`
 }
 
 type door struct {
@@ -84,11 +85,6 @@ type times struct {
 	History  time.Duration `yaml:"history" help:"how long history is kept"`
 }
 
-type logging struct {
-	Level  string `yaml:"level" help:"debug, info, warn or error"`
-	Format string `yaml:"format" help:"text or json"`
-}
-
 func defaults() *config {
 	o := broker.DefaultOptions()
 	return &config{
@@ -99,7 +95,7 @@ func defaults() *config {
 			Grace: o.Grace, Settle: o.Settle, Reask: o.Reask, Ask: o.AskTimeout, Blind: o.Blind, Gather: o.Gather,
 			Takeover: o.Takeover, AskAgain: o.AskAgain, ByeLasts: o.ByeLasts, History: o.HistoryFor,
 		},
-		Log: logging{Level: "info", Format: "text"},
+		Log: settings.DefaultLogging(),
 	}
 }
 
@@ -163,6 +159,9 @@ func (c *config) check() error {
 		}
 	}
 	c.checkTimes(bad)
+	if _, err := c.Log.Logger(io.Discard); err != nil {
+		bad("%w", err)
+	}
 	return errors.Join(errs...)
 }
 

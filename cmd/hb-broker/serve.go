@@ -29,7 +29,7 @@ import (
 
 // serve runs the broker until ctx ends.
 func serve(ctx context.Context, c *config) error {
-	log, err := newLogger(c.Log)
+	log, err := c.Log.Logger(os.Stderr)
 	if err != nil {
 		return err
 	}
@@ -52,18 +52,6 @@ func serve(ctx context.Context, c *config) error {
 		return err
 	}
 	return b.Run(ctx)
-}
-
-func newLogger(l logging) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
-	}
-	ho := &slog.HandlerOptions{Level: level}
-	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, ho)), nil
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, ho)), nil
 }
 
 func (c *config) options(log *slog.Logger, reg *prometheus.Registry) (broker.Options, error) {

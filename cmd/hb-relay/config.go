@@ -5,7 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"os"
 	"time"
 
@@ -27,8 +27,8 @@ type config struct {
 	Times    times             `yaml:"times" help:"after a dead link a relay must be back before the regions call it lost: config check holds that"`
 	Limits   limits            `yaml:"limits" help:"what the LAN may do"`
 	// MemoryMB is soft: Go collects more often near it. GOMEMLIMIT wins.
-	MemoryMB int     `yaml:"memoryMB" help:"soft limit of memory, in MB (GOMEMLIMIT is stronger); 0 is none"`
-	Log      logging `yaml:"log" help:"the log, on standard error"`
+	MemoryMB int              `yaml:"memoryMB" help:"soft limit of memory, in MB (GOMEMLIMIT is stronger); 0 is none"`
+	Log      settings.Logging `yaml:"log" help:"the log, on standard error"`
 }
 
 type door struct {
@@ -65,11 +65,6 @@ type limits struct {
 	ExemptLoopback        bool `yaml:"exemptLoopback" help:"no such limits for this machine itself"`
 }
 
-type logging struct {
-	Level  string `yaml:"level" help:"debug, info, warn or error"`
-	Format string `yaml:"format" help:"text or json"`
-}
-
 // defaultMemoryMB leaves room below 64 MB for what Go does not count: the
 // mapped files of the journal, and the stacks.
 const defaultMemoryMB = 48
@@ -87,7 +82,7 @@ func defaults() *config {
 		Limits: limits{
 			NewHostsPerHour: o.NewHostsPerHour, ConnectionsPerAddress: o.ConnectionsPerAddress, BeatsPerSecond: o.BeatsPerSecond,
 		},
-		MemoryMB: defaultMemoryMB, Log: logging{Level: "info", Format: "text"},
+		MemoryMB: defaultMemoryMB, Log: settings.DefaultLogging(),
 	}
 }
 
@@ -104,7 +99,7 @@ func example() *config {
 // check says all that is wrong with the configuration.
 func (c *config) check() error {
 	o, err := c.options()
-	_, logErr := c.Log.level()
+	_, logErr := c.Log.Logger(io.Discard)
 	if c.MemoryMB < 0 {
 		err = errors.Join(err, fmt.Errorf("memoryMB: %d is below 0", c.MemoryMB))
 	}
@@ -151,15 +146,4 @@ func roots(file string) (*tls.Config, error) {
 		return nil, fmt.Errorf("%s holds no certificate", file)
 	}
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
-}
-
-func (l logging) level() (slog.Level, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
-		return level, fmt.Errorf("log.level: %q is not debug, info, warn or error", l.Level)
-	}
-	if l.Format != "text" && l.Format != "json" {
-		return level, fmt.Errorf("log.format: %q is not text or json", l.Format)
-	}
-	return level, nil
 }

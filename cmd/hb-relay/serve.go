@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -25,14 +24,8 @@ func serve(ctx context.Context, c *config) error {
 	if err != nil {
 		return err
 	}
-	level, err := c.Log.level()
-	if err != nil {
+	if o.Logger, err = c.Log.Logger(os.Stderr); err != nil {
 		return err
-	}
-	ho := &slog.HandlerOptions{Level: level}
-	o.Logger = slog.New(slog.NewTextHandler(os.Stderr, ho))
-	if c.Log.Format == "json" {
-		o.Logger = slog.New(slog.NewJSONHandler(os.Stderr, ho))
 	}
 	o.Registry = prometheus.NewRegistry()
 	o.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
