@@ -1,7 +1,10 @@
 package incident
 
 import (
+	"time"
+
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -49,6 +52,13 @@ type (
 		Incidents []Incident
 		Notices   []Notice
 	}
+	// Settings is a new snapshot of what operators say.
+	Settings struct{ Fleet *setting.Fleet }
+	// Lease says until when this node may claim and publish, on its monotonic
+	// clock: the region's lease fences both. 0: it may not.
+	Lease struct{ Until time.Duration }
+	// PeerIs is what presence knows of the other region (P3a).
+	PeerIs struct{ State presence.PeerState }
 )
 
 func (*Decided) event()    {}
@@ -60,6 +70,9 @@ func (*MarksRead) event()  {}
 func (*Wrote) event()      {}
 func (*Published) event()  {}
 func (*Loaded) event()     {}
+func (*Settings) event()   {}
+func (*Lease) event()      {}
+func (*PeerIs) event()     {}
 
 // Result is what became of a command.
 type Result uint8
@@ -92,6 +105,9 @@ type (
 		Op      uint64
 		Channel Channel
 		Notice  Notice
+		// NotAfter is the monotonic instant after which it must not happen: the
+		// shell checks it as its last act. 0: there is no lease to keep.
+		NotAfter time.Duration
 	}
 	// Ask asks the other region what it told. The shell answers with one
 	// Answered or Unanswered.

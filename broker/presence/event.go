@@ -3,6 +3,7 @@ package presence
 import (
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -55,6 +56,29 @@ type (
 	Forwarded struct{ Verdicts []Verdict }
 	// Loaded is what the table remembers, before the node is ready.
 	Loaded struct{ Stores []StoreItem }
+	// Settings is a new snapshot of what operators say. Changed are the stores
+	// whose own part changed; nil: any.
+	Settings struct {
+		Fleet   *setting.Fleet
+		Changed []beat.StoreID
+	}
+	// Woke says that the node's loop stood still for 10 s or more: what was
+	// queued meanwhile is no evidence of silence, and the node settles (P6).
+	Woke struct{}
+	// Lease is the other region's lease, as this region's replica shows it: a
+	// counter that moves while a node there lives (P3a).
+	Lease struct {
+		Term    int64
+		Counter int64
+	}
+	// Linked is the result of a probe of the other region by the link's first
+	// way (HTTPS): questions count as probes too, by Answered and Unanswered.
+	Linked struct{ OK bool }
+	// Clashed is a CONNECT that Admit refused as a second relay of one identity.
+	Clashed struct {
+		ID    beat.Identity
+		Death beat.Death
+	}
 )
 
 func (*Report) event()     {}
@@ -68,6 +92,11 @@ func (*Unanswered) event() {}
 func (*Heard) event()      {}
 func (*Forwarded) event()  {}
 func (*Loaded) event()     {}
+func (*Settings) event()   {}
+func (*Woke) event()       {}
+func (*Lease) event()      {}
+func (*Linked) event()     {}
+func (*Clashed) event()    {}
 
 // Out is what Step asks the shell to do: one of the pointers to the types below.
 type Out interface{ out() }
@@ -134,6 +163,9 @@ type (
 		Store    beat.StoreID
 		From, To beat.RelayID
 	}
+	// PeerIs is a change of what this region knows of the other one as a whole:
+	// the shell hands it to the incidents.
+	PeerIs struct{ State PeerState }
 	// Refused is an event that changed nothing, for logs and counters.
 	Refused struct {
 		ID     beat.Identity
@@ -153,6 +185,7 @@ func (*Save) out()         {}
 func (*Decided) out()      {}
 func (*Adopted) out()      {}
 func (*RelayChanged) out() {}
+func (*PeerIs) out()       {}
 func (*Refused) out()      {}
 
 // Way is how a region sees a host.

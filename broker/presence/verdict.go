@@ -66,11 +66,35 @@ const (
 	StoreRelayDead
 	// StoreStopped said goodbye.
 	StoreStopped
+	// StoreLan is a store whose relay lives and whose LAN is dead: its hosts
+	// vanished together (L3). LanWell ends it.
+	StoreLan
+	LanWell
+	// StoreConflict is two live relays with one identity (P14). ConflictOver
+	// ends it.
+	StoreConflict
+	ConflictOver
+	// HostFlaps changes too often, by its relay's count (I8). HostCalm ends it.
+	HostFlaps
+	HostCalm
+	// HostNeverSeen is expected and never came (P11).
+	HostNeverSeen
+	// RegionDown is the other region, dead to this one (P3a); RegionPath is this
+	// region, to which many stores are lost that the other one sees; RegionBlind
+	// the same without an answer (I7). RegionWell ends them. The verdict names
+	// the Region.
+	RegionDown
+	RegionPath
+	RegionBlind
+	RegionWell
 )
 
 var conditionNames = map[Condition]string{
 	Well: "well", HostMissing: "host missing", HostFailing: "host failing", HostStopped: "host stopped",
 	HostForgotten: "host forgotten", StoreDown: "store down", StoreRelayDead: "relay dead", StoreStopped: "store stopped",
+	StoreLan: "store LAN dead", LanWell: "store LAN well", StoreConflict: "two relays as one", ConflictOver: "one relay again",
+	HostFlaps: "host flaps", HostCalm: "host calm", HostNeverSeen: "host never seen",
+	RegionDown: "region down", RegionPath: "region's path cut", RegionBlind: "region blind", RegionWell: "region well",
 }
 
 func (c Condition) String() string { return conditionNames[c] }
@@ -89,10 +113,14 @@ type Cause struct {
 // Verdict is a judgement about a store (Host is "") or one of its hosts. Its
 // JSON is what the regions forward to each other.
 type Verdict struct {
-	Store     beat.StoreID `json:"store"`
-	Host      beat.HostID  `json:"host,omitempty"`
-	Condition Condition    `json:"condition"`
-	Cause     Cause        `json:"cause"`
+	Store beat.StoreID `json:"store"`
+	Host  beat.HostID  `json:"host,omitempty"`
+	// Region is the subject where Store is ""; Lost are the stores that a
+	// region's verdict lists.
+	Region    beat.Region    `json:"region,omitempty"`
+	Lost      []beat.StoreID `json:"lost,omitempty"`
+	Condition Condition      `json:"condition"`
+	Cause     Cause          `json:"cause"`
 	// At is when it was decided, on the wall clock of the region that did.
 	At time.Time `json:"at"`
 	// Since is the last proof of life; the truth lies within Uncertainty after it.

@@ -70,7 +70,7 @@ func TestPurePackages(t *testing.T) {
 		"math/rand", "math/rand/v2", "crypto/rand", "runtime", "syscall", "testing",
 	}
 	all := imports(t)
-	for _, pkg := range []string{"relay/beat", "relay/roster", "broker/presence", "broker/incident"} {
+	for _, pkg := range []string{"relay/beat", "relay/roster", "broker/setting", "broker/presence", "broker/incident"} {
 		imps, ok := all[pkg]
 		if !ok {
 			t.Errorf("there is no package %s", pkg)
