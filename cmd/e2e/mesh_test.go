@@ -182,7 +182,7 @@ type row struct {
 	Number                              uint64
 	Until                               uint64
 	Regions                             []string
-	Open                                bool
+	Open, Self                          bool
 	IntervalMs                          int64
 }
 

@@ -116,6 +116,11 @@ func (p *process) stop() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
+// pause stops it as a suspended machine does; resume lets it go on.
+func (p *process) pause() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGSTOP) }
+
+func (p *process) resume() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGCONT) }
+
 // ended waits for the end.
 func (p *process) ended() {
 	p.t.Helper()
