@@ -3,7 +3,13 @@
 // and acknowledgements hold, and which region tells a store. It is pure: it
 // parses, joins and answers; it neither stores nor tells.
 //
-//	hbctl stores apply, silence, ack, pause, pin ─▶ table: set#… ─▶ Join ─▶ Fleet
-//	                                                                         │
-//	                                    presence, incident ◀─ an immutable snapshot
+//	stores.yaml ─ParseFile─▶ Declaration ─┐
+//	silence, ack, pause, maintenance, pin ┴▶ Setting ─Encode─▶ table
+//	                                                              │ Decode
+//	presence, incident ◀── Fleet: an immutable snapshot ◀──Join───┘
+//
+// A Setting is one document of one (kind, id). Either region may have written
+// it, and a deletion is a document that stays: of the documents of one (kind,
+// id) the highest version counts, and Join gives the same Fleet for the same
+// documents in any order.
 package setting
