@@ -62,7 +62,7 @@ func playWound(f *field, w wound) {
 	}
 	if w.region {
 		f.seen.regions()
-		f.seen.excuse() // it may have told and not marked
+		f.seen.excuse(2) // it may have told on each channel, and not marked
 	}
 	before := f.lose("before")
 	step("store before is lost")
@@ -108,7 +108,7 @@ func TestABrokerThatStandsStillTellsNothingFalse(t *testing.T) {
 	f := newField(t, "lost", "whole")
 	f.up()
 	for _, r := range regions {
-		f.seen.excuse()
+		f.seen.excuse(2)
 		f.brokers[r].pause()
 		out := f.lose("lost")
 		f.seen.told(patienceWounded, out, "open")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -28,9 +27,10 @@ type field struct {
 	dir     string
 	brokers map[beat.Region]*server
 	relays  map[string]*server
-	wan     map[beat.Region]*way // from all relays to a region
-	link    map[beat.Region]*way // from the other region to this one
-	table   map[beat.Region]*way // from a region to its DynamoDB and SNS
+	wan     map[beat.Region]*way  // from all relays to a region
+	link    map[beat.Region]*way  // from the other region to this one
+	table   map[beat.Region]*way  // from a region to its DynamoDB
+	traps   map[beat.Region]*trap // before a region's DynamoDB and SNS
 	seen    *observer
 }
 
@@ -40,7 +40,8 @@ func newField(t testing.TB, stores ...string) *field {
 	t.Helper()
 	f := &field{
 		t: t, dir: t.TempDir(), brokers: map[beat.Region]*server{}, relays: map[string]*server{},
-		wan: map[beat.Region]*way{}, link: map[beat.Region]*way{}, table: map[beat.Region]*way{}, seen: newObserver(t),
+		wan: map[beat.Region]*way{}, link: map[beat.Region]*way{}, table: map[beat.Region]*way{},
+		traps: map[beat.Region]*trap{}, seen: newObserver(t),
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -53,7 +54,8 @@ func newField(t testing.TB, stores ...string) *field {
 		b := &server{owner: t, program: "hb-broker", mqtt: loopback(freePort(t)), http: loopback(freePort(t))}
 		f.brokers[r] = b
 		f.wan[r], f.link[r] = newWay(t, "wan to "+string(r), b.mqtt), newWay(t, "link to "+string(r), b.http)
-		f.table[r] = newWay(t, "table of "+string(r), strings.TrimPrefix(f.ring.Endpoint(r), "http://"))
+		f.traps[r] = newTrap(t, f.ring.Endpoint(r))
+		f.table[r] = newWay(t, "table of "+string(r), f.traps[r].address())
 		f.subscribe(ctx, r)
 	}
 	was := map[beat.Region][3]string{east: {"127.0.0.1:1883", "127.0.0.1:8080", "127.0.0.1:4566"}, west: {"127.0.0.1:1884", "127.0.0.1:8081", "127.0.0.1:4567"}}
@@ -61,6 +63,7 @@ func newField(t testing.TB, stores ...string) *field {
 		example := "broker-" + string(r) + ".yaml"
 		f.brokers[r].config = edit(t, example, filepath.Join(f.dir, example), map[string]string{
 			was[r][0]: f.brokers[r].mqtt, was[r][1]: f.brokers[r].http, was[other(r)][1]: f.link[other(r)].address(), was[r][2]: f.table[r].address(),
+			"    endpoint: http://" + was[r][2]:                          "    endpoint: http://" + f.traps[r].address(), // SNS
 			fmt.Sprintf("arn:aws:sns:%s:000000000000:hb-mesh-alerts", r): f.ring.Topic(r),
 			"  - name: log\n    type: log":                               "  - name: programs\n    type: webhook\n    allowPrivate: true\n    url: " + f.seen.url + "\n  - name: log\n    type: log",
 		}, brokerTimes)
@@ -165,7 +168,7 @@ func (f *field) lose(store string) *absence {
 
 // restore starts it again.
 func (f *field) restore(out *absence) {
-	f.relays[out.store].start()
+	f.relays[out.subject].start()
 	f.seen.back(out)
 }
 

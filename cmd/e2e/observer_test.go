@@ -34,17 +34,21 @@ type sighting struct {
 	at      time.Time
 }
 
-func (s sighting) String() string {
-	subject := s.Store
+// subject is what it is about: store, store/host, or "" for a region.
+func (s sighting) subject() string {
 	if s.Host != "" {
-		subject += "/" + s.Host
+		return s.Store + "/" + s.Host
 	}
-	return fmt.Sprintf("%s by %s: %s %s %s (%.8s k=%d, notice %s)", s.at.UTC().Format("15:04:05.000Z"), s.channel, s.Kind, s.Change, subject, s.Incident, s.K, s.notice)
+	return s.Store
 }
 
-// absence is a store that was really away.
+func (s sighting) String() string {
+	return fmt.Sprintf("%s by %s: %s %s %s (%.8s k=%d, notice %s)", s.at.UTC().Format("15:04:05.000Z"), s.channel, s.Kind, s.Change, s.subject(), s.Incident, s.K, s.notice)
+}
+
+// absence is a store, or a host, that was really away.
 type absence struct {
-	store    string
+	subject  string
 	from, to time.Time
 }
 
@@ -112,11 +116,11 @@ func (o *observer) hear(channel string, body []byte) {
 	}
 }
 
-// lost notes that a store is away from now on; back that it returned.
-func (o *observer) lost(store string) *absence {
+// lost notes that a subject is away from now on; back that it returned.
+func (o *observer) lost(subject string) *absence {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	out := &absence{store: store, from: time.Now()}
+	out := &absence{subject: subject, from: time.Now()}
 	o.absences = append(o.absences, out)
 	return out
 }
@@ -127,11 +131,11 @@ func (o *observer) back(out *absence) {
 	out.to = time.Now()
 }
 
-// excuse notes something after which a message may come twice (I4).
-func (o *observer) excuse() {
+// excuse notes something after which so many messages may come twice (I4).
+func (o *observer) excuse(messages int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.excuses++
+	o.excuses += messages
 }
 
 // regions notes that a region was hurt: a notice about it is true.
@@ -141,21 +145,21 @@ func (o *observer) regions() {
 	o.regional = true
 }
 
-// about are the sightings of a store's own incidents, as they came.
-func (o *observer) about(store, channel string) []sighting {
+// about are the sightings of a subject, as they came.
+func (o *observer) about(subject, channel string) []sighting {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(o.seen), func(s sighting) bool {
-		return s.Store != store || s.Host != "" || s.channel != channel
+		return s.subject() != subject || s.channel != channel
 	})
 }
 
-// told waits until a change of the store was told on every channel.
+// told waits until a change of its subject was told on every channel.
 func (o *observer) told(d time.Duration, out *absence, change string) {
 	o.t.Helper()
 	for _, ch := range []string{bySNS, byWebhook} {
-		within(o.t, d, fmt.Sprintf("%s of %s is told by %s", change, out.store, ch), func() bool {
-			return slices.ContainsFunc(o.about(out.store, ch), func(s sighting) bool { return s.Change == change && s.at.After(out.from) })
+		within(o.t, d, fmt.Sprintf("%s of %s is told by %s", change, out.subject, ch), func() bool {
+			return slices.ContainsFunc(o.about(out.subject, ch), func(s sighting) bool { return s.Change == change && s.at.After(out.from) })
 		})
 	}
 }
@@ -188,7 +192,7 @@ func (o *observer) judge() {
 func (o *observer) timeline() string {
 	var b strings.Builder
 	for _, out := range o.absences {
-		fmt.Fprintf(&b, "  %s was away from %s to %s\n", out.store, out.from.UTC().Format("15:04:05.000Z"), out.to.UTC().Format("15:04:05.000Z"))
+		fmt.Fprintf(&b, "  %s was away from %s to %s\n", out.subject, out.from.UTC().Format("15:04:05.000Z"), out.to.UTC().Format("15:04:05.000Z"))
 	}
 	for _, s := range o.seen {
 		fmt.Fprintf(&b, "  %v\n", s)
@@ -199,7 +203,7 @@ func (o *observer) timeline() string {
 // during says whether a sighting falls into an absence; a recovery may come
 // after it.
 func (out *absence) during(s sighting) bool {
-	return s.Store == out.store && s.at.After(out.from) && (out.to.IsZero() || s.Since.Before(out.to))
+	return s.subject() == out.subject && s.at.After(out.from) && (out.to.IsZero() || s.Since.Before(out.to))
 }
 
 func (o *observer) noLoss() *verdict {
@@ -208,7 +212,7 @@ func (o *observer) noLoss() *verdict {
 		for _, ch := range []string{bySNS, byWebhook} {
 			v.judged++
 			if !slices.ContainsFunc(o.seen, func(s sighting) bool { return s.channel == ch && s.Change == "open" && out.during(s) }) {
-				v.bad("%s was away and %s never told it", out.store, ch)
+				v.bad("%s was away and %s never told it", out.subject, ch)
 			}
 		}
 	}

@@ -1,0 +1,184 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// step is an instant in the life of a notice: before or after DynamoDB or SNS
+// did what it was asked to do.
+type step struct {
+	call  call
+	after bool
+}
+
+type call uint8
+
+const (
+	noCall call = iota
+	claim       // the notice's item is written for the first time
+	publish
+	mark // it is written again
+)
+
+func (c call) String() string { return [...]string{"", "claim", "publish", "mark"}[c] }
+
+func (s step) String() string {
+	if s.after {
+		return "after " + s.call.String()
+	}
+	return "before " + s.call.String()
+}
+
+// trap stands before a region's DynamoDB and SNS. When the broker reaches the
+// step that is set, something happens to it first.
+type trap struct {
+	server *httptest.Server
+
+	mu     sync.Mutex // guards what follows
+	step   step
+	spring func()
+}
+
+func newTrap(t testing.TB, target string) *trap {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &trap{}
+	through := httputil.NewSingleHostReverseProxy(u)
+	through.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // its sender is dead
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		c := callOf(r, string(body))
+		p.reach(step{c, false})
+		through.ServeHTTP(&lateWriter{ResponseWriter: w, before: func() { p.reach(step{c, true}) }}, r)
+	}))
+	t.Cleanup(p.server.Close)
+	return p
+}
+
+func (p *trap) address() string { return strings.TrimPrefix(p.server.URL, "http://") }
+
+// set arms it, once.
+func (p *trap) set(s step, spring func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.step, p.spring = s, spring
+}
+
+func (p *trap) reach(s step) {
+	p.mu.Lock()
+	spring := p.spring
+	if spring == nil || s != p.step {
+		p.mu.Unlock()
+		return
+	}
+	p.spring = nil
+	p.mu.Unlock()
+	spring()
+}
+
+// callOf says what a request of a broker does to a notice.
+func callOf(r *http.Request, body string) call {
+	op := r.Header.Get("X-Amz-Target")
+	switch {
+	case strings.Contains(body, "Action=Publish&") || strings.HasSuffix(body, "Action=Publish"):
+		return publish
+	case !strings.Contains(body, `"notice#`), strings.HasSuffix(op, ".Query"):
+		return noCall
+	case strings.Contains(body, "attribute_not_exists"):
+		return claim
+	default:
+		return mark
+	}
+}
+
+// lateWriter does something before the answer goes.
+type lateWriter struct {
+	http.ResponseWriter
+	before func()
+}
+
+func (w *lateWriter) WriteHeader(status int) {
+	w.before()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// A broker that is killed between claim, publish and mark loses no notice, and
+// doubles one only where the kill fell between a send and its mark.
+func TestABrokerKilledAroundAPublishLosesNoNotice(t *testing.T) {
+	fields, rounds := 1, 6
+	if *chaos {
+		fields, rounds = 4, 50
+	}
+	for n := range fields {
+		t.Run(fmt.Sprintf("field %d", n+1), func(t *testing.T) {
+			t.Parallel() // it mostly waits
+			killAround(newField(t, "shop"), rounds)
+		})
+	}
+}
+
+// killAround kills brokers for some rounds: in each, a host goes missing and
+// comes back, and the broker that tells of it dies at a step.
+func killAround(f *field, rounds int) {
+	f.up()
+	relay := f.relays["shop"]
+	killed := map[step]int{}
+	for n := range rounds {
+		s := step{[]call{claim, publish, mark}[n/2%3], n%2 == 1}
+		host := fmt.Sprintf("pos%d", n)
+		beat := func(intervalMs int) {
+			if status, answer := relay.post("/v1/heartbeat", "", fmt.Sprintf(`{"hostId": %q, "intervalMs": %d}`, host, intervalMs)); status != http.StatusOK {
+				f.t.Fatalf("a beat: %d %s", status, answer)
+			}
+		}
+		died := make(chan *server, len(regions))
+		for _, r := range regions {
+			f.traps[r].set(s, func() {
+				f.brokers[r].kill()
+				died <- f.brokers[r]
+			})
+		}
+		beat(1000)
+		out := f.seen.lost("shop/" + host)
+		select {
+		case b := <-died:
+			killed[s]++
+			if s.call != claim {
+				f.seen.excuse(2) // the other channel may have taken it too
+			}
+			b.start()
+		case <-time.After(patience):
+			f.t.Fatalf("no broker came to the step %v", s)
+		}
+		for _, r := range regions {
+			f.traps[r].set(step{}, nil)
+		}
+		f.seen.told(patienceWounded, out, "open")
+		beat(600_000)
+		f.seen.back(out)
+		f.seen.told(patienceWounded, out, "recovered")
+		f.healed()
+	}
+	f.t.Logf("brokers killed: %v", killed)
+	time.Sleep(12 * time.Second)
+	f.seen.judge()
+}
