@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -91,11 +92,13 @@ type server struct {
 	config  string
 	http    string // host:port
 	mqtt    string
+	wrap    []string // what runs it, such as a program that enters a namespace
 }
 
 // start starts it, and does not wait until it is ready.
 func (s *server) start() {
-	cmd := exec.Command(built(s.owner, s.program), "--config", s.config)
+	line := append(slices.Clone(s.wrap), built(s.owner, s.program), "--config", s.config)
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = ringEnv()
 	s.process = run(s.owner, cmd)
 	s.name = s.program + " " + filepath.Base(s.config)

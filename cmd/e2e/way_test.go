@@ -18,10 +18,15 @@ type way struct {
 	proxy *toxiproxy.Proxy
 }
 
-// newWay opens a way to an address.
+// newWay opens a way to an address, for this machine alone.
 func newWay(t testing.TB, name, to string) *way {
 	t.Helper()
-	w := &way{t: t, proxy: toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), name, "127.0.0.1:0", to)}
+	return newWayOn(t, name, "127.0.0.1:0", to)
+}
+
+func newWayOn(t testing.TB, name, listen, to string) *way {
+	t.Helper()
+	w := &way{t: t, proxy: toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), name, listen, to)}
 	if err := w.proxy.Start(); err != nil {
 		t.Fatal(err)
 	}
