@@ -42,6 +42,9 @@ func TestArrows(t *testing.T) {
 		{"relay/guard", []string{module + "relay/roster", module + "relay/journal", module + "relay/uplink", module + "relay/ingress"}, "the armour knows no host"},
 		{"broker", []string{module + "cloud", module + "cmd", "github.com/aws"}, "the cloud implements what the broker declares"},
 		{"broker", []string{module + "relay/roster", module + "relay/journal", module + "relay/uplink", module + "relay/ingress"}, "the broker knows the relay's words, not its parts"},
+		{"broker/lease", []string{module + "broker/presence", module + "broker/incident", module + "broker/gate", module + "broker/notice"}, "the lease knows no store"},
+		{"broker/node", []string{module + "broker/gate", module + "broker/notice"}, "a node decides; its shell does"},
+		{"broker/record", []string{module + "broker/gate", module + "broker/notice", module + "broker/node"}, "a codec decides nothing"},
 		{"broker/presence", []string{module + "broker/incident", module + "broker/gate", module + "broker/peer", module + "broker/notice"}, "presence does not know who is told"},
 		{"broker/incident", []string{module + "broker/gate", module + "broker/peer", module + "broker/notice"}, "incidents do not know how they are told"},
 		{"broker/table", []string{module + "broker/presence", module + "broker/incident"}, "the table knows no meaning"},
@@ -70,7 +73,10 @@ func TestPurePackages(t *testing.T) {
 		"math/rand", "math/rand/v2", "crypto/rand", "runtime", "syscall", "testing",
 	}
 	all := imports(t)
-	for _, pkg := range []string{"relay/beat", "relay/roster", "broker/setting", "broker/presence", "broker/incident"} {
+	for _, pkg := range []string{
+		"relay/beat", "relay/roster", "broker/setting", "broker/presence", "broker/incident",
+		"broker/lease", "broker/node", "broker/peer/link", "broker/peer/wire", "broker/record",
+	} {
 		imps, ok := all[pkg]
 		if !ok {
 			t.Errorf("there is no package %s", pkg)

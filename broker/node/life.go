@@ -1,0 +1,55 @@
+package node
+
+import (
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/lease"
+	"github.com/hb-mesh/hb-mesh/broker/peer/link"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+)
+
+// loaded makes the node ready: it knows what the table remembers, and settles.
+func (n *Node) loaded(e *Loaded) {
+	if n.ready || !n.loading || e.Term != n.Term() {
+		return
+	}
+	p, b := n.opt.Presence, n.opt.Incident
+	p.Region, p.Regions, p.Node, p.Term = n.opt.Region, n.opt.Regions, n.opt.Node, e.Term
+	b.Region, b.Regions, b.Node, b.Term = n.opt.Region, n.opt.Regions, n.opt.Node, e.Term
+	n.presence, n.book, n.fleet = presence.New(p, n.now), incident.New(b), e.Fleet
+	if n.other != "" {
+		k := n.opt.Link
+		k.Region, k.Other, k.Node, k.Term = n.opt.Region, n.other, n.opt.Node, e.Term
+		n.link = link.New(k, n.now)
+	}
+	n.ready, n.loading = true, false
+	n.grant()
+	if e.Fleet != nil {
+		n.stepBook(&incident.Settings{Fleet: e.Fleet})
+		n.stepPresence(&presence.Settings{Fleet: e.Fleet})
+	}
+	n.stepBook(&incident.Loaded{Incidents: e.Incidents, Notices: e.Notices})
+	n.stepPresence(&presence.Loaded{Stores: e.Stores})
+	n.emit(&Ready{Term: e.Term})
+}
+
+// settings takes what operators say.
+func (n *Node) settings(e *Settings) {
+	n.fleet = e.Fleet
+	if !n.ready {
+		return
+	}
+	n.stepBook(&incident.Settings{Fleet: e.Fleet})
+	n.stepPresence(&presence.Settings{Fleet: e.Fleet, Changed: e.Changed})
+}
+
+// drain ends what the door says: its sessions' ends are no evidence (P7).
+func (n *Node) drain() {
+	if n.draining {
+		return
+	}
+	n.draining = true
+	n.grant()
+	if !n.ready {
+		n.stepLease(&lease.Leave{})
+	}
+}
