@@ -180,6 +180,7 @@ func (s *server) metric(name string) float64 {
 
 // row is what a test reads of the API's lists.
 type row struct {
+	ID                                  string
 	Store, Host, State, Via, Kind, Home string
 	Incarnation                         string
 	Number                              uint64
