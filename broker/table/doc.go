@@ -13,8 +13,11 @@
 //	notice          notice#<UTC hour>   <region>#<ulid>
 //	history         hist#<store>#<day>  <region>#<incarnation>#<number>
 //	lease           lease               <region>
-//	settings, keys  set#<b>             <region>#<what>#<id>
+//	keys            set#<b>             <region>#key#<id>
+//	settings        set#<b>#op          <region>#<kind>#<id>
+//	what changed    set#head            <region>
+//	audit           audit#<UTC day>     <region>#<ulid>
 //
-// b is hash(store) mod Buckets: a node that starts reads Buckets partitions,
+// b is hash(store or id) mod Buckets: a node that starts reads Buckets partitions,
 // and none of them is hot.
 package table

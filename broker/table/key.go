@@ -39,6 +39,31 @@ func IncidentPK(b int) string { return fmt.Sprintf("%s#%d", incidentPK, b) }
 // SettingsPK is partition b of the operators' settings.
 func SettingsPK(b int) string { return fmt.Sprintf("%s#%d", settingsPK, b) }
 
+// OperatorPK is partition b of what operators say: apart from the keys, which
+// each node reads whole every minute.
+func OperatorPK(b int) string { return SettingsPK(b) + "#op" }
+
+// OperatorKey is where region keeps one of the operators' settings, of a kind
+// such as store or silence.
+func OperatorKey(region beat.Region, kind, id string) Key {
+	return Key{OperatorPK(Bucket(id)), string(region) + "#" + kind + "#" + id}
+}
+
+// OperatorHeadPK has one small item of each region, which says what of the
+// operators' settings it changed: only that is read again.
+const OperatorHeadPK = settingsPK + "#head"
+
+// OperatorHeadKey is where region says what it changed.
+func OperatorHeadKey(region beat.Region) Key { return Key{OperatorHeadPK, string(region)} }
+
+// AuditPK is the partition of the audit of one UTC day.
+func AuditPK(day time.Time) string { return "audit#" + day.UTC().Format(time.DateOnly) }
+
+// AuditKey is where region keeps one line of the audit.
+func AuditKey(region beat.Region, day time.Time, ulid string) Key {
+	return Key{AuditPK(day), string(region) + "#" + ulid}
+}
+
 // NoticePK is the partition of the notices of one UTC hour.
 func NoticePK(at time.Time) string { return "notice#" + at.UTC().Format("2006-01-02T15") }
 
