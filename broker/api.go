@@ -45,6 +45,8 @@ func (a *api) Overview() dashboard.Overview {
 	c := a.b.core
 	o := dashboard.Overview{Region: a.b.o.Region}
 	var notices []incident.Notice
+	fleet, now := a.b.desk.Fleet(), c.clock().Wall
+	o.Rules = rulesNow(fleet, now)
 	sessions, settled := 0, false
 	c.mu.Lock()
 	ready := c.ready
@@ -52,7 +54,7 @@ func (a *api) Overview() dashboard.Overview {
 		sessions, settled = c.presence.Sessions(), c.presence.Settled()
 		for _, i := range c.book.Incidents(false) {
 			if len(o.Incidents) < shownIncidents {
-				o.Incidents = append(o.Incidents, dashboard.Incident{Incident: i, Home: c.home(i.Store)})
+				o.Incidents = append(o.Incidents, dashboard.Incident{Incident: i, Home: c.home(i.Store), Held: held(fleet, &i, now)})
 			}
 		}
 		notices = c.book.Notices(shownNotices)
@@ -128,6 +130,7 @@ func (a *api) Stores() []dashboard.Store {
 	}
 	var out []dashboard.Store
 	other := a.b.o.other()
+	fleet, now := a.b.desk.Fleet(), c.clock().Wall
 	c.presence.Each(c.clock(), func(s presence.StoreStatus) {
 		d := dashboard.Store{
 			Store: s.Store, State: s.State.String(), Since: s.Since.UTC(), Reason: string(s.Reason), Home: c.home(s.Store), Relay: s.Relay,
@@ -141,6 +144,7 @@ func (a *api) Stores() []dashboard.Store {
 		if other != "" {
 			d.Paths = append(d.Paths, dashboard.Path{Region: other, View: string(s.Theirs)})
 		}
+		say(&d, fleet, now)
 		out = append(out, d)
 	})
 	return out

@@ -15,6 +15,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/gate"
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
+	"github.com/hb-mesh/hb-mesh/broker/operator"
 	"github.com/hb-mesh/hb-mesh/broker/peer"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -29,6 +30,7 @@ type Broker struct {
 	records *records
 	table   *watched
 	keys    *credential.Keyring
+	desk    *operator.Desk
 	gate    *gate.Gate
 	peer    *peer.Client // nil: there is no other region
 	sender  *notice.Sender
@@ -48,7 +50,7 @@ func New(o Options) (*Broker, error) {
 		now := time.Now()
 		return beat.Now{Mono: now.Sub(start), Wall: now.UTC()}
 	}
-	home := func(s beat.StoreID) beat.Region { return presence.Home(s, b.o.Regions) }
+	home := b.home
 	b.table = &watched{Table: o.Table, metrics: m}
 	b.records = &records{table: b.table, region: o.Region, keep: o.HistoryFor, timeout: o.TableTimeout}
 	b.effects = &effects{
@@ -65,7 +67,7 @@ func New(o Options) (*Broker, error) {
 		records: b.records, home: home, send: b.effects.send, timeout: o.TableTimeout,
 		log: b.log, metrics: m, queue: make(chan *presence.Journal, historyQueue),
 	}
-	for _, wire := range []func(*metrics) error{b.wireKeys, b.wireGate, b.wirePeer, b.wireSender, b.wirePage} {
+	for _, wire := range []func(*metrics) error{b.wireKeys, b.wireSettings, b.wireGate, b.wirePeer, b.wireSender, b.wirePage} {
 		if err := wire(m); err != nil {
 			return nil, fmt.Errorf("broker: %w", err)
 		}
@@ -130,6 +132,7 @@ func (b *Broker) wirePage(*metrics) error {
 	o := dashboard.DefaultOptions()
 	a := &api{b: b}
 	o.Source, o.Operator, o.Archive, o.Keys, o.Authorize = a, a, a, keyDesk{b.keys}, a.authorize
+	o.Declarations, o.Rules = b.desk, b.desk
 	o.Scripts, o.Version, o.Logger = b.o.Scripts, b.o.Version, b.log
 	o.Metrics = dashboard.NewMetrics(b.o.Registry)
 	page, err := dashboard.New(o)
@@ -179,6 +182,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	work(b.effects.history.run)
 	g.Go(func() error { return b.sender.Run(ctx) })
 	g.Go(func() error { return b.keys.Run(ctx) })
+	g.Go(func() error { return b.desk.Run(ctx) })
 	if b.peer != nil {
 		g.Go(func() error { return b.peer.Run(ctx) })
 	}
@@ -239,6 +243,9 @@ func (b *Broker) tryLoad(ctx context.Context) error {
 	if err := b.keys.Load(ctx); err != nil {
 		return err
 	}
+	if err := b.desk.Load(ctx); err != nil {
+		return err
+	}
 	stores, err := b.records.stores(ctx)
 	if err != nil {
 		return err
@@ -275,6 +282,7 @@ func (b *Broker) tryLoad(ctx context.Context) error {
 	}
 	b.core.begin(presence.New(p, b.core.clock()), incident.New(i),
 		&presence.Loaded{Stores: stores}, &incident.Loaded{Incidents: incidents, Notices: notices})
+	b.core.settings(b.desk, nil)
 	return nil
 }
 

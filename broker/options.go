@@ -30,6 +30,9 @@ type Options struct {
 	// both regions the same.
 	Region  beat.Region
 	Regions []beat.Region
+	// SettingsRegion is where operators declare stores and pin them; "" is the
+	// first of Regions, in order of their names.
+	SettingsRegion beat.Region
 	// Node names this process among those of the region.
 	Node string
 
@@ -136,6 +139,12 @@ func (o *Options) validate() error {
 		return errors.New("a time is negative")
 	case o.Reask <= 0 || o.Takeover <= 0 || o.AskAgain <= 0 || o.AskTimeout <= 0 || o.TableTimeout <= 0 || o.ByeLasts <= 0:
 		return errors.New("reask, takeover, askAgain, askTimeout, tableTimeout and byeLasts are above 0")
+	}
+	if o.SettingsRegion == "" {
+		o.SettingsRegion = o.Regions[0]
+	}
+	if !slices.Contains(o.Regions, o.SettingsRegion) {
+		return fmt.Errorf("the settings' region %s is not among the regions %v", o.SettingsRegion, o.Regions)
 	}
 	if o.Node == "" {
 		o.Node = string(o.Region)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -18,6 +19,9 @@ type Overview struct {
 	Incidents []Incident
 	Notices   []Notice
 	Activity  []Activity
+	// Rules are the silences, pauses, maintenance windows and acknowledgements
+	// that are in force.
+	Rules []setting.Rule
 }
 
 // RegionState is how a node sees a region.
@@ -99,6 +103,17 @@ type Store struct {
 	// JournalLost how many it had to shed.
 	Journal     uint64 `json:"journal,omitempty"`
 	JournalLost uint64 `json:"journalLost,omitempty"`
+	// Closed says that it is outside its opening hours; Opens is when that ends,
+	// where it is known.
+	Closed bool      `json:"closed,omitempty"`
+	Opens  time.Time `json:"opens,omitzero"`
+	// Maintenance is until when the store is in maintenance; zero: it is not.
+	Maintenance time.Time `json:"maintenance,omitzero"`
+	// Zone is the store's time zone, where one is declared.
+	Zone string `json:"zone,omitempty"`
+	// Pinned says that Home is an operator's choice.
+	Pinned bool              `json:"pinned,omitempty"`
+	Tags   map[string]string `json:"tags,omitempty"`
 }
 
 // Path is what one region knows of a store by itself.
@@ -176,6 +191,18 @@ type Host struct {
 type Incident struct {
 	incident.Incident
 	Home beat.Region `json:"home,omitempty"`
+	// Held is why people are not told of it; nil: they are.
+	Held *Held `json:"held,omitempty"`
+}
+
+// Held is a reason not to tell people of an incident now.
+type Held struct {
+	// Kind is silence, pause, maintenance, ack or closed.
+	Kind string `json:"kind"`
+	// Why completes "not told: …".
+	Why string `json:"why"`
+	// Until is when it ends; zero: not known.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Notice is one message to people, with its words and what became of it.

@@ -37,10 +37,13 @@ const (
 type Options struct {
 	Source    Source
 	Authorize Authorize
-	// Operator, Archive and Keys may be nil: their calls answer 501.
-	Operator Operator
-	Archive  Archive
-	Keys     Keys
+	// Those that are nil answer their calls with 501.
+	Operator     Operator
+	Archive      Archive
+	Keys         Keys
+	Declarations Declarations
+	Rules        Rules
+	Explainer    Explainer
 
 	// Names are the host names (without port) under which the page is served
 	// to people without a key, besides localhost and IP addresses. Other names

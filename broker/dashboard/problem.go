@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+
+	"github.com/hb-mesh/hb-mesh/broker/operator"
 )
 
 // Problem is an error of the API, as RFC 9457 has it.
@@ -31,11 +33,13 @@ func problemOf(err error) (*Problem, bool) {
 	switch {
 	case errors.As(err, &p):
 		return p, true
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, operator.ErrElsewhere), errors.Is(err, operator.ErrConflict):
+		return problem(http.StatusConflict, err.Error()), true
+	case errors.Is(err, ErrNotFound), errors.Is(err, operator.ErrNotFound):
 		return problem(http.StatusNotFound, err.Error()), true
-	case errors.Is(err, ErrInvalid):
+	case errors.Is(err, ErrInvalid), errors.Is(err, operator.ErrInvalid):
 		return problem(http.StatusUnprocessableEntity, err.Error()), true
-	case errors.Is(err, ErrUnavailable):
+	case errors.Is(err, ErrUnavailable), errors.Is(err, operator.ErrUnavailable):
 		return problem(http.StatusServiceUnavailable, "the table does not answer; try again in a few seconds"), true
 	}
 	return problem(http.StatusInternalServerError, "the reason is in the log of the node"), false

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -79,6 +80,25 @@ func (s *Server) Mount(mux *http.ServeMux) {
 	read("GET /v1/history", s.getHistory)
 	read("GET /v1/events", s.events)
 	change("DELETE /v1/stores/{store}/hosts/{host}", s.forgetHost)
+	read("GET /v1/explain", s.explain)
+	read("GET /v1/declared", s.listDeclared)
+	read("GET /v1/stores/{store}", s.getDeclared)
+	change("PUT /v1/stores/{store}", s.declare)
+	change("PUT /v1/stores/{store}/pin", s.setPin)
+	change("POST /v1/stores:apply", s.applyStores)
+	read("GET /v1/silences", s.listRules(setting.Silence))
+	change("POST /v1/silences", s.beginRule(setting.Silence))
+	change("DELETE /v1/silences/{id}", s.endRule(setting.Silence))
+	read("GET /v1/maintenance", s.listRules(setting.Maintenance))
+	change("POST /v1/maintenance", s.beginRule(setting.Maintenance))
+	change("DELETE /v1/maintenance/{id}", s.endRule(setting.Maintenance))
+	read("GET /v1/pauses", s.listRules(setting.Pause))
+	change("POST /v1/pauses", s.beginRule(setting.Pause))
+	change("DELETE /v1/pauses/{id}", s.endRule(setting.Pause))
+	read("GET /v1/acks", s.listRules(setting.Ack))
+	change("POST /v1/incidents/{id}/ack", s.beginRule(setting.Ack))
+	change("DELETE /v1/acks/{id}", s.endRule(setting.Ack))
+	read("GET /v1/audit", s.getAudit)
 	read("GET /v1/keys", s.listKeys)
 	change("POST /v1/keys", s.createKey)
 	change("DELETE /v1/keys/{id}", s.revokeKey)

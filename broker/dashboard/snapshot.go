@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -88,6 +89,7 @@ func (s *snapshot) scoped(store beat.StoreID) *snapshot {
 		}
 		return len(n.Items) > 0
 	})
+	out.overview.Rules = filter(s.overview.Rules, func(x setting.Rule) bool { return visible(&x, store) })
 	out.summary = Summarize(out.overview, out.stores)
 	return &out
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker/operator"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -64,6 +66,40 @@ type Keys interface {
 	// Revoke ends a key. The error is nil, ErrNotFound, ErrInvalid (a static
 	// one) or ErrUnavailable.
 	Revoke(ctx context.Context, id, who string) error
+}
+
+// Declarations are what operators declare of stores. Errors are operator's.
+type Declarations interface {
+	// Stores are those of which something is said, by id.
+	Stores() []beat.StoreID
+	// Declared is what is declared of a store; false: nothing.
+	Declared(store beat.StoreID) (operator.Declared, bool)
+	// Apply makes a whole file true, store by store, or says what that would be.
+	Apply(ctx context.Context, who operator.Actor, p operator.Plan) (operator.Applied, error)
+	// Declare declares one store.
+	Declare(ctx context.Context, who operator.Actor, store beat.StoreID, e setting.Entry) (operator.Declared, error)
+	// SetPin makes a region tell a store's incidents; "" ends the pin.
+	SetPin(ctx context.Context, who operator.Actor, store beat.StoreID, region beat.Region) error
+}
+
+// Rules are silences, maintenance windows, pauses and acknowledgements. Errors
+// are operator's.
+type Rules interface {
+	// Rules are those that are not over, in force or still to come, by id.
+	Rules() []setting.Rule
+	// Begin makes a rule; its id and author are given to it.
+	Begin(ctx context.Context, who operator.Actor, r setting.Rule) (setting.Rule, error)
+	// End ends a rule before its time.
+	End(ctx context.Context, who operator.Actor, kind setting.Kind, id string) error
+	// Audited is what operators did on a UTC day, newest first.
+	Audited(ctx context.Context, day time.Time) ([]operator.Audit, error)
+}
+
+// Explainer says why a store or host is in its state.
+type Explainer interface {
+	// Explain asks the other region too, and says so where it does not answer.
+	// host "" is the store itself. The error is nil or ErrNotFound.
+	Explain(ctx context.Context, store beat.StoreID, host beat.HostID) (Explanation, error)
 }
 
 // Access is what a request may do.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -15,6 +16,7 @@ const (
 	viewIncidents = 50
 	viewNotices   = 12
 	viewActivity  = 20
+	viewRules     = 10
 	// smallFleet is how many stores a view may find for all of them to be open
 	// without being asked.
 	smallFleet = 3
@@ -38,6 +40,10 @@ type View struct {
 	Found    int        `json:"found"`
 	Notices  []Notice   `json:"notices"`
 	Activity []Activity `json:"activity"`
+	// Rules are silences, pauses and maintenance windows in force, those that
+	// end first first; RuleCount counts all.
+	Rules     []setting.Rule `json:"rules"`
+	RuleCount int            `json:"ruleCount"`
 }
 
 // ViewStore is one store of a View.
@@ -90,6 +96,9 @@ func (s *Server) view(snap *snapshot, l look) (View, Times, []beat.StoreID) {
 		Activity:  first(snap.overview.Activity, viewActivity),
 		Stores:    []ViewStore{},
 	}
+	rules := filter(snap.overview.Rules, func(r setting.Rule) bool { return r.Kind != setting.Ack })
+	slices.SortFunc(rules, func(a, b setting.Rule) int { return cmp.Or(a.Until.Compare(b.Until), cmp.Compare(a.ID, b.ID)) })
+	v.Rules, v.RuleCount = first(rules, viewRules), len(rules)
 	v.Summary.At = time.Time{}
 	t := Times{At: snap.at, Regions: map[beat.Region]time.Time{}, Stores: map[beat.StoreID]StoreTimes{}}
 	for i := range v.Regions {

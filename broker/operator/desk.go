@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/broker/table"
@@ -88,6 +91,8 @@ type Desk struct {
 	again    [table.Buckets]again
 	readAll  time.Time
 	told     *setting.Fleet
+	// ids makes ulids of one millisecond rise too.
+	ids *ulid.MonotonicEntropy
 
 	mu    sync.RWMutex // guards known
 	known [table.Buckets]map[owned]kept
@@ -128,7 +133,10 @@ func New(o Options) (*Desk, error) {
 	if o.OnFleet == nil {
 		o.OnFleet = func(*setting.Fleet, []beat.StoreID, bool) {}
 	}
-	return &Desk{o: o, log: o.Logger, m: o.Metrics, compiler: setting.NewCompiler(), heads: map[beat.Region]head{}}, nil
+	return &Desk{
+		o: o, log: o.Logger, m: o.Metrics, compiler: setting.NewCompiler(), heads: map[beat.Region]head{},
+		ids: ulid.Monotonic(crand.Reader, 0),
+	}, nil
 }
 
 // Fleet is the newest snapshot; nil before Load.

@@ -181,6 +181,15 @@ func keep(s setting.Setting) kept {
 	return k
 }
 
+// Stores are those of which something is said, by id.
+func (d *Desk) Stores() []beat.StoreID {
+	var out []beat.StoreID
+	for s := range d.Fleet().Stores() {
+		out = append(out, s.ID)
+	}
+	return out
+}
+
 // Declared is what was declared of a store, by whom and when; false: nothing.
 func (d *Desk) Declared(id beat.StoreID) (Declared, bool) {
 	it, text, ok := d.latest(setting.Key{Kind: setting.Declared, ID: string(id)})

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -150,9 +149,9 @@ func (d *Desk) finish(ctx context.Context, who Actor, action string, what []stri
 	d.publish()
 }
 
-// newID makes a rule's id: ids that are made later sort later.
+// newID makes an id: those that are made later sort later. d.work is held.
 func (d *Desk) newID() string {
-	return strings.ToLower(ulid.MustNew(ulid.Timestamp(d.o.Now()), rand.Reader).String())
+	return strings.ToLower(ulid.MustNew(ulid.Timestamp(d.o.Now()), d.ids).String())
 }
 
 // Begin makes a silence, pause, maintenance window or acknowledgement. Its ID

@@ -152,6 +152,11 @@ func (m *Match) validateMatch() error {
 	return checkTags(m.Tags)
 }
 
+// About says whether a rule may be about a store, by the names of stores alone.
+func (m *Match) About(store beat.StoreID) bool {
+	return len(m.Stores) == 0 || fitsOne(m.Stores, string(store))
+}
+
 // fits says whether a subject is matched. A region's own incident has no store,
 // and is matched where no store, host or tag is named.
 func (m *Match) fits(s *Store, x *Subject) bool {

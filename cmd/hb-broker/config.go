@@ -17,12 +17,14 @@ import (
 )
 
 type config struct {
-	Region   string   `yaml:"region" help:"this region, for example us-east-1"`
-	Regions  []string `yaml:"regions" help:"all regions, one or two, the same in both configurations"`
-	Node     string   `yaml:"node" help:"this process among those of the region; default: the region"`
-	MQTT     door     `yaml:"mqtt"`
-	HTTP     door     `yaml:"http"`
-	Insecure bool     `yaml:"insecure" help:"allow doors without TLS that are not on loopback"`
+	Region  string   `yaml:"region" help:"this region, for example us-east-1"`
+	Regions []string `yaml:"regions" help:"all regions, one or two, the same in both configurations"`
+	// The first region sorts first.
+	SettingsRegion string `yaml:"settingsRegion" help:"the region through which stores are declared and pinned; default: the one that sorts first"`
+	Node           string `yaml:"node" help:"this process among those of the region; default: the region"`
+	MQTT           door   `yaml:"mqtt"`
+	HTTP           door   `yaml:"http"`
+	Insecure       bool   `yaml:"insecure" help:"allow doors without TLS that are not on loopback"`
 	// Reads without a key are for a laptop: the page asks for a key else.
 	OpenReads bool             `yaml:"openReads" help:"let requests from loopback read without a key"`
 	Link      string           `yaml:"link" help:"address of the dashboard, for notices"`
@@ -133,6 +135,9 @@ func (c *config) check() error {
 	}
 	if len(c.Regions) > 0 && c.Region != "" && !seen[c.Region] {
 		bad("region: %s is not among regions", c.Region)
+	}
+	if c.SettingsRegion != "" && !seen[c.SettingsRegion] && c.SettingsRegion != c.Region {
+		bad("settingsRegion: %s is not among regions", c.SettingsRegion)
 	}
 	if len(seen) == 2 {
 		c.checkPeer(bad)

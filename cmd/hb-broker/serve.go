@@ -57,6 +57,7 @@ func serve(ctx context.Context, c *config) error {
 func (c *config) options(log *slog.Logger, reg *prometheus.Registry) (broker.Options, error) {
 	o := broker.DefaultOptions()
 	o.Region, o.Node = beat.Region(c.Region), c.Node
+	o.SettingsRegion = beat.Region(c.SettingsRegion)
 	for _, r := range c.Regions {
 		o.Regions = append(o.Regions, beat.Region(r))
 	}

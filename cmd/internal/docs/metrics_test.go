@@ -107,7 +107,7 @@ func TestMetricsPage(t *testing.T) {
 func TestNoPackageCountsInSecret(t *testing.T) {
 	known := map[string]bool{
 		"relay": true, "relay/guard": true, "relay/ingress": true, "relay/journal": true, "relay/uplink": true,
-		"broker": true, "broker/credential": true, "broker/dashboard": true, "broker/gate": true, "broker/notice": true, "broker/peer": true,
+		"broker": true, "broker/credential": true, "broker/dashboard": true, "broker/gate": true, "broker/notice": true, "broker/operator": true, "broker/peer": true,
 		"cloud/dynamo": true,
 	}
 	for _, f := range sources(t, "relay", "broker", "cloud") {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	said "github.com/hb-mesh/hb-mesh/broker/setting"
 )
 
 // programs are built once, for all tests that ask them what they take.
@@ -169,6 +171,12 @@ func TestShownConfigurationsAreValid(t *testing.T) {
 
 func check(t *testing.T, where, text string) {
 	t.Helper()
+	if strings.Contains("\n"+text, "\nstores:") {
+		if _, err := said.ParseFile(where, []byte(text)); err != nil {
+			t.Error(err)
+		}
+		return
+	}
 	program := "hb-broker"
 	if strings.Contains("\n"+text, "\nstore:") {
 		program = "hb-relay"

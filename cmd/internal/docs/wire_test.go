@@ -9,6 +9,8 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/dashboard"
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
+	"github.com/hb-mesh/hb-mesh/broker/operator"
+	said "github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -114,6 +116,11 @@ func TestJSONTables(t *testing.T) {
 		{"reference/http.md", "An entry", dashboard.Entry{}},
 		{"reference/http.md", "A key", dashboard.NewKey{}},
 		{"reference/http.md", "A summary", dashboard.Summary{}},
+		{"reference/http.md", "A declaration", operator.Declared{}},
+		{"reference/http.md", "An apply", operator.Applied{}},
+		{"reference/http.md", "A rule", said.Rule{}},
+		{"reference/http.md", "An audit line", operator.Audit{}},
+		{"reference/http.md", "An explanation", dashboard.Explanation{}},
 		{"reference/http.md", "A problem", dashboard.Problem{}},
 		{"reference/http.md", "A view", dashboard.View{}},
 		{"reference/http.md", "Times", dashboard.Times{}},

@@ -1,0 +1,150 @@
+package dashboard_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/dashboard"
+	"github.com/hb-mesh/hb-mesh/broker/operator"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
+	"github.com/hb-mesh/hb-mesh/cloud/local"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// withDesk is a server whose operators' settings are in a table in memory, as
+// the region us-east-1 of two has it; settings are written in home.
+func withDesk(t *testing.T, f *fake, home beat.Region) *dashboard.Server {
+	t.Helper()
+	lo := local.DefaultOptions("", "us-east-1", "us-west-2")
+	lo.InMemory = true
+	store, err := local.Open(lo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	o := operator.DefaultOptions()
+	o.Region, o.SettingsRegion, o.Regions = "us-east-1", home, []beat.Region{"us-east-1", "us-west-2"}
+	o.Table = store.Region("us-east-1")
+	desk, err := operator.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := desk.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return newServer(t, f, func(o *dashboard.Options) { o.Declarations, o.Rules, o.Explainer = desk, desk, explainer{} })
+}
+
+type explainer struct{}
+
+func (explainer) Explain(_ context.Context, store beat.StoreID, host beat.HostID) (dashboard.Explanation, error) {
+	if store != "demo" {
+		return dashboard.Explanation{}, dashboard.ErrNotFound
+	}
+	return dashboard.Explanation{Region: "us-east-1", Store: store, Host: host, State: "missing", Says: []string{"demo/pos3 is missing."}}, nil
+}
+
+func TestAStoreIsDeclared(t *testing.T) {
+	s := withDesk(t, demo(time.Now()), "us-east-1")
+	wantProblem(t, call(s, "GET", "/v1/stores/alex", ""), 404, "not declared")
+	body := `{"by":"anna","timezone":"Europe/Berlin","tags":{"city":"Berlin"},"pin":"us-west-2","hosts":{"pos1":{"interval":"30s"}}}`
+	w := call(s, "PUT", "/v1/stores/alex", body, "x-api-key", "admin")
+	d := decode[operator.Declared](t, w)
+	if w.Code != 200 || d.Version != 1 || d.By != "anna" || d.Pin != "us-west-2" || d.Hosts["pos1"].Interval != "30s" {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if again := call(s, "GET", "/v1/stores/alex", ""); again.Body.String() != w.Body.String() {
+		t.Errorf("got %s, want %s", again.Body, w.Body)
+	}
+	if w := call(s, "PUT", "/v1/stores/alex/pin", `{"region":"none"}`, "x-api-key", "admin"); w.Code != 204 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	p := decode[dashboard.Page[operator.Declared]](t, call(s, "GET", "/v1/declared", ""))
+	if len(p.Items) != 1 || p.Items[0].Pin != "" || p.Items[0].Tags["city"] != "Berlin" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestAFileIsApplied(t *testing.T) {
+	s := withDesk(t, demo(time.Now()), "us-east-1")
+	body := `{"stores":{"alex":{"tags":{"a":"b"}},"bob":{}},"dryRun":true}`
+	dry := decode[operator.Applied](t, call(s, "POST", "/v1/stores:apply", body, "x-api-key", "admin"))
+	if !dry.DryRun || len(dry.Changes) != 2 || dry.Changes[0].Action != "create" {
+		t.Errorf("%+v", dry)
+	}
+	wantProblem(t, call(s, "POST", "/v1/stores:apply", `{"stores":{"alex":{"hours":{"mon":["x"]},"timezone":"UTC"}}}`, "x-api-key", "admin"), 422, "stores.alex: hours: sun is not said")
+	wantProblem(t, call(s, "POST", "/v1/stores:apply", `{"stores":{}}`, "x-api-key", "admin"), 422, "1 to 50000 stores")
+	wantProblem(t, call(s, "POST", "/v1/stores:apply", `{"shops":{}}`, "x-api-key", "admin"), 400, "shops")
+	wantProblem(t, call(s, "POST", "/v1/stores:apply", body, "x-api-key", "store-admin"), 403, "key of the fleet")
+	wantProblem(t, call(s, "POST", "/v1/stores:apply", body, "x-api-key", "reader"), 403, "admin")
+}
+
+func TestTheOtherRegionSaysWhereSettingsAreWritten(t *testing.T) {
+	s := withDesk(t, demo(time.Now()), "us-west-2")
+	wantProblem(t, call(s, "PUT", "/v1/stores/alex", `{}`, "x-api-key", "admin"), 409, "written in us-west-2, and this is us-east-1")
+	// A silence is taken by either.
+	if w := call(s, "POST", "/v1/silences", `{"stores":["alex"],"for":"2h"}`, "x-api-key", "admin"); w.Code != 201 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestRulesBeginAndEnd(t *testing.T) {
+	now := time.Now()
+	f := demo(now)
+	f.lose(now, 2)
+	s := withDesk(t, f, "us-east-1")
+	for _, c := range []struct{ list, begin, end, body string }{
+		{"/v1/silences", "/v1/silences", "/v1/silences/", `{"stores":["demo"],"hosts":["pos3"],"for":"2h","why":"floor works","by":"anna"}`},
+		{"/v1/maintenance", "/v1/maintenance", "/v1/maintenance/", `{"stores":["demo"],"for":"2h","by":"anna"}`},
+		{"/v1/pauses", "/v1/pauses", "/v1/pauses/", `{"for":"1h","by":"anna"}`},
+		{"/v1/acks", "/v1/incidents/i-pos3/ack", "/v1/acks/", `{"why":"on it","by":"anna"}`},
+	} {
+		w := call(s, "POST", c.begin, c.body, "x-api-key", "admin")
+		made := decode[setting.Rule](t, w)
+		if w.Code != 201 || made.By != "anna" || made.ID == "" {
+			t.Fatalf("%s: %d %s", c.begin, w.Code, w.Body)
+		}
+		list := decode[dashboard.Page[setting.Rule]](t, call(s, "GET", c.list, ""))
+		if len(list.Items) != 1 || list.Items[0].ID != made.ID {
+			t.Errorf("%s: %+v", c.list, list)
+		}
+		if w := call(s, "DELETE", c.end+made.ID+"?by=bob", "", "x-api-key", "admin"); w.Code != 204 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		wantProblem(t, call(s, "DELETE", c.end+made.ID, "", "x-api-key", "admin"), 404, "over")
+	}
+	for body, want := range map[string]string{
+		`{"for":"2h"}`: "a pause is for everything", `{"stores":["demo"]}`: "needs an end",
+		`{"stores":["demo"],"for":"soon"}`: "duration", `{"stores":["demo"],"for":"1h","until":"2030-01-01T00:00:00Z"}`: "without until",
+	} {
+		wantProblem(t, call(s, "POST", "/v1/silences", body, "x-api-key", "admin"), 422, want)
+	}
+	wantProblem(t, call(s, "POST", "/v1/incidents/other/ack", `{}`, "x-api-key", "admin"), 404, "not open")
+	audit := decode[dashboard.Page[operator.Audit]](t, call(s, "GET", "/v1/audit", ""))
+	if len(audit.Items) != 8 || audit.Items[0].Action != "end ack" || audit.Items[0].Who != "bob" || audit.Items[0].Key != "admin" || audit.Items[0].From == "" {
+		t.Errorf("%+v", audit)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	s := withDesk(t, demo(time.Now()), "us-east-1")
+	e := decode[dashboard.Explanation](t, call(s, "GET", "/v1/explain?store=demo&host=pos3", ""))
+	if e.Host != "pos3" || len(e.Says) != 1 || e.Evidence == nil || e.Next == nil {
+		t.Errorf("%+v", e)
+	}
+	wantProblem(t, call(s, "GET", "/v1/explain?store=other", ""), 404, "not found")
+	wantProblem(t, call(s, "GET", "/v1/explain", ""), 400, "store id")
+	wantProblem(t, call(s, "GET", "/v1/explain?store=demo&host=%20", ""), 400, "host id")
+	none := newServer(t, demo(time.Now()), nil)
+	for _, path := range []string{"explain?store=demo", "declared", "stores/demo", "silences", "audit"} {
+		if w := call(none, "GET", "/v1/"+path, ""); w.Code != 501 {
+			t.Errorf("%s: %d %s", path, w.Code, strings.TrimSpace(w.Body.String()))
+		}
+	}
+}
