@@ -1,19 +1,15 @@
 package broker
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/hb-mesh/hb-mesh/broker/credential"
 	"github.com/hb-mesh/hb-mesh/broker/dashboard"
 	"github.com/hb-mesh/hb-mesh/broker/gate"
-	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
 	"github.com/hb-mesh/hb-mesh/broker/operator"
 	"github.com/hb-mesh/hb-mesh/broker/peer"
@@ -38,6 +34,10 @@ type Broker struct {
 	ready   chan struct{}
 }
 
+// ErrSuperseded is the end of a node whose region has another active one: it
+// is started anew, with Options.Yields, as its standby.
+var ErrSuperseded = errors.New("another node of the region took over")
+
 // New wires a node; it starts nothing.
 func New(o Options) (*Broker, error) {
 	if err := o.validate(); err != nil {
@@ -50,21 +50,23 @@ func New(o Options) (*Broker, error) {
 		now := time.Now()
 		return beat.Now{Mono: now.Sub(start), Wall: now.UTC()}
 	}
-	home := b.home
 	b.table = &watched{Table: o.Table, metrics: m}
-	b.records = &records{table: b.table, region: o.Region, keep: o.HistoryFor, timeout: o.TableTimeout}
+	b.records = &records{
+		table: b.table, region: o.Region, other: o.other(), keep: o.HistoryFor, timeout: o.TableTimeout, log: b.log, metrics: m,
+	}
 	b.effects = &effects{
-		o: &b.o, log: b.log, metrics: m, records: b.records, calls: make(chan struct{}, maxCalls), asks: make(chan struct{}, maxAsks),
+		o: &b.o, log: b.log, metrics: m, records: b.records, load: b.load,
+		calls: make(chan struct{}, maxCalls), asks: make(chan struct{}, maxAsks),
+		mail: make(chan struct{}, maxMail), lease: make(chan struct{}, maxLease),
 		saver: newSaver(b.table, o.TableTimeout, b.log, m),
 	}
 	b.core = &core{
-		clock: clock, log: b.log, metrics: m, effects: b.effects, home: home, table: b.table,
-		node: o.Node, software: o.Version,
-		wake: make(chan struct{}, 1), armed: farAway, problem: "starting",
+		clock: clock, log: b.log, metrics: m, effects: b.effects, table: b.table, software: o.Version,
+		wake: make(chan struct{}, 1), opened: make(chan struct{}), ended: make(chan struct{}), armed: farAway, problem: "starting",
 	}
 	b.effects.core = b.core
 	b.effects.history = &historian{
-		records: b.records, home: home, send: b.effects.send, timeout: o.TableTimeout,
+		records: b.records, home: b.core.homeOf, send: b.effects.send, timeout: o.TableTimeout,
 		log: b.log, metrics: m, queue: make(chan *presence.Journal, historyQueue),
 	}
 	for _, wire := range []func(*metrics) error{b.wireKeys, b.wireSettings, b.wireGate, b.wirePeer, b.wireSender, b.wirePage} {
@@ -95,9 +97,12 @@ func (b *Broker) wireGate(*metrics) error {
 	return err
 }
 
-func (b *Broker) wirePeer(*metrics) error {
+// wirePeer wires the link to the other region, and to other nodes of this one.
+// A lone region without a secret has neither: its nodes know of each other by
+// the table alone.
+func (b *Broker) wirePeer(own *metrics) error {
 	other := b.o.other()
-	if other == "" {
+	if len(b.o.PeerSecret) < peer.MinSecret {
 		return nil
 	}
 	m := peer.NewMetrics(b.o.Registry)
@@ -114,7 +119,10 @@ func (b *Broker) wirePeer(*metrics) error {
 	if err != nil {
 		return err
 	}
-	b.peer, b.effects.peer = client, client
+	b.effects.nodes, own.peer = client, m
+	if other != "" {
+		b.peer, b.effects.peer = client, client
+	}
 	b.gate.Mount(peer.Prefix, server)
 	return nil
 }
@@ -156,137 +164,3 @@ func (b *Broker) MQTTAddr() net.Addr { return b.gate.MQTTAddr() }
 
 // HTTPAddr is where the HTTP door listens, after Ready.
 func (b *Broker) HTTPAddr() net.Addr { return b.gate.HTTPAddr() }
-
-// drainFor bounds the calls that are under way when a node stops: the mark of
-// a notice that was just sent saves a duplicate.
-const drainFor = 500 * time.Millisecond
-
-// Run opens the doors and works until ctx ends. While the table cannot be
-// read, the HTTP door says so, and relays find the other region.
-func (b *Broker) Run(ctx context.Context) error {
-	if err := b.gate.Listen(); err != nil {
-		return fmt.Errorf("broker: %w", err)
-	}
-	late, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	b.effects.begin(late)
-	saved := make(chan struct{})
-	go func() {
-		defer close(saved)
-		b.effects.saver.run(late)
-	}()
-	g, ctx := errgroup.WithContext(ctx)
-	work := func(f func(context.Context)) { g.Go(func() error { f(ctx); return nil }) }
-	g.Go(func() error { return b.gate.RunHTTP(ctx) })
-	work(b.core.runTimer)
-	work(b.effects.history.run)
-	g.Go(func() error { return b.sender.Run(ctx) })
-	g.Go(func() error { return b.keys.Run(ctx) })
-	g.Go(func() error { return b.desk.Run(ctx) })
-	if b.peer != nil {
-		g.Go(func() error { return b.peer.Run(ctx) })
-	}
-	g.Go(func() error {
-		if err := b.load(ctx); err != nil {
-			return err
-		}
-		return b.gate.RunMQTT(ctx)
-	})
-	g.Go(func() error {
-		<-ctx.Done()
-		b.page.Close()
-		return nil
-	})
-	// Doors and sender end first; then what their last words want written.
-	err := g.Wait()
-	b.effects.drain(drainFor)
-	stop()
-	<-saved
-	b.effects.wg.Wait()
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
-}
-
-// loadRetry is how often a table that does not answer is tried at the start.
-const loadRetry = time.Second
-
-// load reads what the table remembers, and makes the node ready. It tries
-// until ctx ends.
-func (b *Broker) load(ctx context.Context) error {
-	for {
-		err := b.tryLoad(ctx)
-		if err == nil {
-			b.announce()
-			close(b.ready)
-			return nil
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		b.core.notReady(err.Error())
-		b.log.Warn("the table cannot be read: not ready, will retry", "after", loadRetry, "err", err)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(loadRetry):
-		}
-	}
-}
-
-func (b *Broker) tryLoad(ctx context.Context) error {
-	now := b.core.clock()
-	if err := b.records.takeTerm(ctx, b.o.Node, now.Wall); err != nil {
-		return err
-	}
-	if err := b.keys.Load(ctx); err != nil {
-		return err
-	}
-	if err := b.desk.Load(ctx); err != nil {
-		return err
-	}
-	stores, err := b.records.stores(ctx)
-	if err != nil {
-		return err
-	}
-	incidents, err := b.records.incidents(ctx)
-	if err != nil {
-		return err
-	}
-	notices, err := b.records.notices(ctx, now.Wall)
-	if err != nil {
-		return err
-	}
-	if key, err := b.keys.FirstAdmin(ctx); err != nil {
-		return err
-	} else if key != "" {
-		b.log.Warn("first admin key: keep it, it is not shown again", "key", key)
-	}
-	p := presence.Options{
-		Region: b.o.Region, Regions: b.o.Regions, Node: b.o.Node, Term: b.records.term,
-		Grace: b.o.Grace, Settle: b.o.Settle, Reask: b.o.Reask, Blind: b.o.Blind, ByeLasts: b.o.ByeLasts,
-	}
-	i := incident.Options{
-		Region: b.o.Region, Regions: b.o.Regions, Node: b.o.Node, Term: b.records.term,
-		Gather: b.o.Gather, Takeover: b.o.Takeover, AskAgain: b.o.AskAgain,
-	}
-	for _, ch := range b.o.Channels {
-		i.Channels = append(i.Channels, ch.Name())
-		if l, ok := ch.(interface{ Local() bool }); ok && l.Local() {
-			i.Local = append(i.Local, ch.Name())
-		}
-	}
-	if len(i.Local) < len(i.Channels) {
-		b.records.local = i.Local
-	}
-	b.core.begin(presence.New(p, b.core.clock()), incident.New(i),
-		&presence.Loaded{Stores: stores}, &incident.Loaded{Incidents: incidents, Notices: notices})
-	b.core.settings(b.desk, nil)
-	return nil
-}
-
-func (b *Broker) announce() {
-	b.log.Info("ready", "mqtt", b.MQTTAddr().String(), "http", b.HTTPAddr().String(), "peer", b.o.PeerURL,
-		"node", b.o.Node, "term", b.records.term, "version", b.o.Version)
-}

@@ -9,53 +9,89 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker/gate"
 	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/lease"
+	"github.com/hb-mesh/hb-mesh/broker/node"
 	"github.com/hb-mesh/hb-mesh/broker/peer"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
-// core holds what the node knows, and steps it. It does no I/O: what its steps
-// want done goes to the effects, which queue it.
+// core is the node behind one lock and one clock. It does no I/O: what the
+// node's steps want done goes to the effects, which queue it.
 type core struct {
 	clock   func() beat.Now
 	log     *slog.Logger
 	metrics *metrics
 	effects *effects
-	home    func(beat.StoreID) beat.Region
 	table   *watched
-	// node and software are what State names.
-	node, software string
+	// software is what the other region is told.
+	software string
 
 	// version grows with every change that people see.
 	version atomic.Uint64
 	// wake tells the timer that something may be due earlier than it thinks.
 	wake chan struct{}
+	// opened is closed when the node is ready, ended when it is over.
+	opened, ended chan struct{}
 
-	mu       sync.Mutex // guards what follows
-	ready    bool
-	problem  string // why it is not ready
+	mu      sync.Mutex // guards what follows
+	node    *node.Node // nil before start
+	ready   bool       // the node is, and presence and book are its own
+	problem string     // why it is not ready
+	over    node.Over
+	// presence and book are the node's, to look at.
 	presence *presence.Presence
 	book     *incident.Book
 	armed    time.Duration // when the timer looks next
-	pOut     []presence.Out
-	bOut     []incident.Out
+	out      []node.Out
 	activity activityLog
-	// turnedDown is why the step that is under way refused its event.
+	// turnedDown and responded are of the step that is under way.
 	turnedDown presence.Refusal
+	responded  *node.Respond
 }
+
+var (
+	_ gate.Core = (*core)(nil)
+	_ peer.Core = (*core)(nil)
+)
 
 // errNotReady is a node that has not loaded what the table remembers.
 var errNotReady = errors.New("not ready")
+
+// start gives the core its node.
+func (c *core) start(o node.Options) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.node = node.New(o, c.clock())
+	c.step(nil)
+}
 
 // Status says why the node cannot do its job.
 func (c *core) Status() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.ready {
-		return fmt.Errorf("%w: %s", errNotReady, c.problem)
+	return c.blocked()
+}
+
+// blocked is Status' error. c.mu is held.
+func (c *core) blocked() error {
+	if c.node == nil {
+		return fmt.Errorf("%w: starting", errNotReady)
 	}
-	return nil
+	switch why := c.node.Blocked(); {
+	case why == "":
+		return nil
+	case why == node.Reason(lease.Held), why == node.Reason(lease.Outbid):
+		return gate.ErrStandby
+	case why == node.Loading && c.problem != "":
+		return fmt.Errorf("%w: %s", errNotReady, c.problem)
+	default:
+		return fmt.Errorf("%w: %s", errNotReady, why)
+	}
 }
 
 func (c *core) notReady(problem string) {
@@ -64,23 +100,27 @@ func (c *core) notReady(problem string) {
 	c.problem = problem
 }
 
-// begin makes the node ready: it knows what the table remembers.
-func (c *core) begin(p *presence.Presence, b *incident.Book, loaded *presence.Loaded, remembered *incident.Loaded) {
+// home is the region that tells a store's incidents first. c.mu is held.
+func (c *core) home(s beat.StoreID) beat.Region { return c.node.Home(s) }
+
+// homeOf is home, for who does not hold c.mu.
+func (c *core) homeOf(s beat.StoreID) beat.Region {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.presence, c.book, c.ready = p, b, true
-	c.stepBook(remembered)
-	c.step(loaded)
+	return c.home(s)
 }
 
 // Admit says whether a relay may connect.
 func (c *core) Admit(id beat.Identity, d beat.Death) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.ready {
-		return errNotReady
+	if err := c.blocked(); err != nil {
+		return err
 	}
 	if why := c.presence.Admit(id, d); why != presence.NotRefused {
+		if why != presence.Retired { // a second relay of one identity (P14)
+			c.step(&presence.Clashed{ID: id, Death: d})
+		}
 		return fmt.Errorf("relay %v: %v", id, why)
 	}
 	return nil
@@ -100,8 +140,8 @@ func (c *core) Ended(conn presence.Conn, id beat.Identity, d beat.Death) {
 func (c *core) Direct(store beat.StoreID, b beat.Beat) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.ready {
-		return errNotReady
+	if err := c.blocked(); err != nil {
+		return err
 	}
 	c.turnedDown = presence.NotRefused
 	c.step(&presence.Direct{Store: store, Beat: b})
@@ -111,93 +151,34 @@ func (c *core) Direct(store beat.StoreID, b beat.Beat) error {
 	return nil
 }
 
-// do steps presence, and says whether the node was ready for it.
-func (c *core) do(e presence.Event) bool {
+// do steps the node, and says whether it was there.
+func (c *core) do(e node.Event) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.ready {
+	if c.node == nil {
 		return false
 	}
 	c.step(e)
 	return true
 }
 
-// tell steps the book.
-func (c *core) tell(e incident.Event) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ready {
-		c.stepBook(e)
-		c.arm()
-	}
+// settings takes what operators say.
+func (c *core) settings(f *setting.Fleet, changed []beat.StoreID) {
+	c.do(&node.Settings{Fleet: f, Changed: changed})
 }
 
-// step is presence.Step and all that follows from it. c.mu is held.
-func (c *core) step(e presence.Event) {
+// step is node.Step and all that follows from it. c.mu is held.
+func (c *core) step(e node.Event) {
 	now := c.clock()
-	c.pOut = c.presence.Step(now, e, c.pOut[:0])
-	for _, o := range c.pOut {
-		switch o := o.(type) {
-		case *presence.Decided:
-			c.log.Debug("decided", "store", o.Verdict.Store, "host", o.Verdict.Host, "condition", o.Verdict.Condition.String(), "reason", o.Verdict.Reason)
-			c.stepBook(&incident.Decided{Verdict: o.Verdict})
-		case *presence.Adopted:
-			c.metrics.adopted.Inc()
-			c.log.Info("host adopted", "store", o.Store, "host", o.Host, "via", o.Via.String())
-			c.activity.add(now.Wall, "adopted", o.Store, o.Host, fmt.Sprintf("%s/%s beats for the first time (%s)", o.Store, o.Host, o.Via))
-		case *presence.RelayChanged:
-			c.log.Warn("the store has another relay", "store", o.Store, "from", o.From, "to", o.To)
-			c.activity.add(now.Wall, "relay-changed", o.Store, "", fmt.Sprintf("%s: relay %s was replaced by %s", o.Store, o.From, o.To))
-		case *presence.Refused:
-			c.turnedDown = o.Reason
-			c.metrics.refused.WithLabelValues(o.Reason.String()).Inc()
-			c.log.Debug("refused", "id", o.ID.String(), "reason", o.Reason.String())
-		case *presence.Acked:
-			o.Ack.Home = c.home(o.ID.Store)
-			c.effects.presence(o)
-		default:
-			c.effects.presence(o)
-		}
+	c.out = c.node.Step(now, e, c.out[:0])
+	for _, o := range c.out {
+		c.did(now, o)
 	}
-	if len(c.pOut) > 0 {
+	if len(c.out) > 0 {
 		c.version.Add(1)
-		clear(c.pOut)
+		clear(c.out)
 	}
 	c.arm()
-}
-
-// stepBook is incident.Step and all that follows from it. c.mu is held.
-func (c *core) stepBook(e incident.Event) {
-	now := c.clock()
-	c.bOut = c.book.Step(now, e, c.bOut[:0])
-	for _, o := range c.bOut {
-		switch o := o.(type) {
-		case *incident.Happened:
-			c.happened(now, o)
-		case *incident.GaveUp:
-			c.log.Error("notice given up", "notice", o.Notice.ID, "channel", o.Channel)
-			c.activity.add(now.Wall, "given-up", "", "", fmt.Sprintf("notice %s was given up on channel %s", o.Notice.ID, o.Channel))
-		case *incident.Superseded:
-			c.log.Error("another node of this region is active: this one tells nothing", "notice", o.Notice.ID)
-		default:
-			c.effects.incident(o)
-		}
-	}
-	if len(c.bOut) > 0 {
-		c.version.Add(1)
-		clear(c.bOut)
-	}
-}
-
-func (c *core) happened(now beat.Now, o *incident.Happened) {
-	i := &o.Incident
-	c.metrics.incidents.WithLabelValues(string(i.Kind), string(o.Change)).Inc()
-	c.log.Info("incident", "change", string(o.Change), "kind", string(i.Kind), "store", i.Store, "host", i.Host, "id", string(i.ID), "reason", i.Reason)
-	what := string(i.Store)
-	if i.Host != "" {
-		what += "/" + string(i.Host)
-	}
-	c.activity.add(now.Wall, string(i.Kind), i.Store, i.Host, fmt.Sprintf("%s: %s %s", what, i.Kind, o.Change))
 }
 
 // arm wakes the timer if something is due before it looks. c.mu is held.
@@ -214,14 +195,10 @@ func (c *core) arm() {
 const farAway = time.Duration(1<<63 - 1)
 
 func (c *core) next() time.Duration {
-	next := farAway
-	if at, ok := c.presence.Next(); ok {
-		next = at
+	if at, ok := c.node.Next(); ok {
+		return at
 	}
-	if at, ok := c.book.Next(); ok {
-		next = min(next, at)
-	}
-	return next
+	return farAway
 }
 
 // runTimer steps the core when something is due, until ctx ends.
@@ -246,78 +223,36 @@ const idle = time.Minute
 func (c *core) tick() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.ready {
-		c.armed = farAway
-		return idle
-	}
 	now := c.clock()
 	if c.next() <= now.Mono {
-		c.stepBook(nil)
 		c.step(nil)
-		c.version.Add(1)
+		if c.ready {
+			c.version.Add(1)
+			c.metrics.queues(c.node.Link())
+		}
 		now = c.clock()
 	}
 	c.armed = c.next()
 	return min(max(c.armed-now.Mono, 0), idle)
 }
 
-// Asked answers the other region about stores and hosts.
-func (c *core) Asked(_ context.Context, q presence.Question) (presence.Answer, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.ready {
-		return presence.Answer{}, errNotReady
-	}
-	var answer presence.Answer
-	c.effects.reply = func(o presence.Out) { answer = o.(*presence.Reply).Answer }
-	c.step(&presence.Asked{Question: q})
-	c.effects.reply = nil
-	return answer, nil
-}
-
-// Told answers the other region about what is told here.
-func (c *core) Told(_ context.Context, q incident.ToldQuestion) (incident.ToldAnswer, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.ready {
-		return incident.ToldAnswer{}, errNotReady
-	}
-	var answer incident.ToldAnswer
-	c.effects.replyTold = func(o *incident.Reply) { answer = o.Answer }
-	c.stepBook(&incident.Asked{Question: q})
-	c.effects.replyTold = nil
-	c.arm()
-	return answer, nil
-}
-
-// Heard takes news of the other region.
-func (c *core) Heard(news []presence.News) error {
-	if !c.do(&presence.Heard{News: news}) {
-		return errNotReady
-	}
-	return nil
-}
-
-// State is how this region is, for the other one's people.
-func (c *core) State() peer.State {
+// Received answers the other region.
+func (c *core) Received(_ context.Context, r *wire.Request) (*wire.Response, error) {
 	ok, _, _ := c.table.health()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := peer.State{Node: c.node, Version: c.software, TableOK: ok}
-	if c.ready {
-		s.Settled, s.Sessions = c.presence.Settled(), c.presence.Sessions()
+	if c.node == nil {
+		return nil, errNotReady
 	}
-	return s
+	c.responded = nil
+	c.step(&node.Received{Request: r})
+	a := c.responded
+	if a == nil || a.Response == nil {
+		return nil, c.blocked()
+	}
+	a.Response.State.Version, a.Response.State.TableOK = c.software, ok
+	return a.Response, nil
 }
 
-// Forwarded takes the other region's verdicts.
-func (c *core) Forwarded(from beat.Region, verdicts []presence.Verdict) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.ready {
-		return errNotReady
-	}
-	c.stepBook(&incident.Forwarded{From: from, Verdicts: verdicts})
-	c.step(&presence.Forwarded{Verdicts: verdicts})
-	return nil
-}
+// Superseded takes the word of a node of this region that took over.
+func (c *core) Superseded(term int64) { c.do(&node.Knows{Term: term}) }

@@ -9,9 +9,13 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/gate"
 	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/lease"
+	"github.com/hb-mesh/hb-mesh/broker/node"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
 	"github.com/hb-mesh/hb-mesh/broker/peer"
+	"github.com/hb-mesh/hb-mesh/broker/peer/link"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/record"
 	"github.com/hb-mesh/hb-mesh/broker/table"
 )
 
@@ -22,10 +26,14 @@ const (
 	// maxAsks bounds presence's questions. They have slots of their own: a table
 	// that hangs must not make the other region look silent.
 	maxAsks = 8
+	// maxMail bounds letters that are written and read.
+	maxMail = 4
+	// maxLease bounds calls about the lease: nothing may hold them back.
+	maxLease = 4
 )
 
-// effects does what the core's steps want done. Its methods presence and
-// incident are called under the core's lock: they queue, and never wait.
+// effects does what the node's steps want done. do is called under the core's
+// lock: it queues, and never waits.
 type effects struct {
 	o       *Options
 	log     *slog.Logger
@@ -33,17 +41,17 @@ type effects struct {
 	core    *core
 	gate    *gate.Gate
 	peer    *peer.Client // nil: there is no other region
+	nodes   *peer.Client // calls nodes of this region; nil: there is no secret
+	// load reads what the table remembers, and tells the core.
+	load    func(ctx context.Context, term int64)
 	sender  *notice.Sender
 	records *records
 	saver   *saver
 	history *historian
 
-	// reply and replyTold take the answer of the step that is under way.
-	reply     func(presence.Out)
-	replyTold func(*incident.Reply)
-
-	calls, asks chan struct{} // one slot for each call under way
-	wg          sync.WaitGroup
+	// One slot for each call under way, of each sort.
+	calls, asks, mail, lease chan struct{}
+	wg                       sync.WaitGroup
 
 	mu  sync.Mutex      // guards ctx
 	ctx context.Context //nolint:containedctx // the life of Run, for what it starts
@@ -90,19 +98,26 @@ func (e *effects) drain(d time.Duration) {
 	}
 }
 
+// do queues one of the node's commands.
+func (e *effects) do(o node.Out) {
+	switch o := o.(type) {
+	case presence.Out:
+		e.presence(o)
+	case incident.Out:
+		e.incident(o)
+	case lease.Out:
+		e.leased(o)
+	case link.Out:
+		e.linked(o)
+	case *node.Load:
+		e.records.term.Store(o.Term)
+		e.call(e.calls, func(ctx context.Context) { e.load(ctx, o.Term) })
+	}
+}
+
 // presence queues one of presence's outs.
 func (e *effects) presence(o presence.Out) {
 	switch o := o.(type) {
-	case *presence.Ask:
-		e.call(e.asks, func(ctx context.Context) { e.ask(ctx, o) })
-	case *presence.Reply:
-		if e.reply != nil {
-			e.reply(o)
-		}
-	case *presence.Tell:
-		if e.peer != nil {
-			e.peer.Tell(o.News)
-		}
 	case *presence.Rebirth:
 		e.metrics.rebirths.Inc()
 		e.send(o.Conn, o.ID.CommandTopic(), rebirth(o.Exceed))
@@ -115,7 +130,7 @@ func (e *effects) presence(o presence.Out) {
 	case *presence.Journal:
 		e.history.take(o)
 	case *presence.Save:
-		e.saver.save(e.records.store(o.Item))
+		e.saver.save(saving{item: record.Store(o.Item), gone: o.Item.Gone})
 	}
 }
 
@@ -124,55 +139,86 @@ func (e *effects) incident(o incident.Out) {
 	switch o := o.(type) {
 	case *incident.Write:
 		e.call(e.calls, func(ctx context.Context) {
-			e.core.tell(&incident.Wrote{Op: o.Op, Result: result(e.records.writeNotice(ctx, o.Notice))})
+			e.core.do(&incident.Wrote{Op: o.Op, Result: result(e.records.writeNotice(ctx, o.Notice))})
 		})
 	case *incident.Publish:
-		err := e.sender.Send(notice.Order{Op: o.Op, Channel: o.Channel, Notice: o.Notice})
+		err := e.sender.Send(notice.Order{Op: o.Op, Channel: o.Channel, Notice: o.Notice, NotAfter: o.NotAfter})
 		if err != nil {
 			e.call(e.calls, func(context.Context) { e.published(notice.Result{Op: o.Op, Channel: o.Channel, Err: err}) })
 		}
-	case *incident.Ask:
-		e.call(e.calls, func(ctx context.Context) { e.askTold(ctx, o) })
 	case *incident.ReadMarks:
 		e.call(e.calls, func(ctx context.Context) {
 			sent, err := e.records.marks(ctx, o.Items, e.core.clock().Wall)
-			e.core.tell(&incident.MarksRead{ID: o.ID, Sent: sent, Failed: err != nil})
+			e.core.do(&incident.MarksRead{ID: o.ID, Sent: sent, Failed: err != nil})
 		})
-	case *incident.Reply:
-		if e.replyTold != nil {
-			e.replyTold(o)
-		}
-	case *incident.Forward:
-		if e.peer != nil {
-			e.peer.Forward(o.Verdicts)
-		}
 	case *incident.Save:
-		e.saver.save(e.records.incident(o.Incident))
+		e.saver.save(saving{item: record.Incident(e.records.region, o.Incident, e.records.keep)})
 	}
 }
 
-func (e *effects) ask(ctx context.Context, o *presence.Ask) {
-	if e.peer != nil {
-		ctx, cancel := context.WithTimeout(ctx, e.o.AskTimeout)
-		defer cancel()
-		if answer, err := e.peer.Ask(ctx, o.Question); err == nil {
-			e.core.do(&presence.Answered{ID: o.ID, Answer: answer})
-			return
-		}
+// leased queues one of the lease's outs.
+func (e *effects) leased(o lease.Out) {
+	switch o := o.(type) {
+	case *lease.Look:
+		e.call(e.lease, func(ctx context.Context) {
+			ours, theirs, err := e.records.leases(ctx)
+			e.core.do(&lease.Read{Op: o.Op, Own: ours, Theirs: theirs, Failed: err != nil})
+		})
+	case *lease.Write:
+		e.call(e.lease, func(ctx context.Context) {
+			err := e.records.writeLease(ctx, o)
+			if err != nil {
+				e.log.Debug("lease not written", "term", o.Item.Term, "err", err)
+			}
+			e.core.do(&lease.Wrote{Op: o.Op, Result: leaseResult(err)})
+		})
+	case *lease.Call:
+		e.call(e.lease, func(ctx context.Context) {
+			ctx, cancel := context.WithTimeout(ctx, drainCall)
+			defer cancel()
+			if e.nodes != nil {
+				if err := e.nodes.Drain(ctx, o.Address, o.Term); err != nil {
+					e.log.Info("the node that held the lease does not answer", "address", o.Address, "err", err)
+				}
+			}
+			e.core.do(&lease.Called{Op: o.Op})
+		})
 	}
-	e.core.do(&presence.Unanswered{ID: o.ID})
 }
 
-func (e *effects) askTold(ctx context.Context, o *incident.Ask) {
-	if e.peer != nil {
-		ctx, cancel := context.WithTimeout(ctx, e.o.AskTimeout)
-		defer cancel()
-		if answer, err := e.peer.Told(ctx, o.Question); err == nil {
-			e.core.tell(&incident.Answered{ID: o.ID, Answer: answer})
-			return
-		}
+// drainCall bounds the call to the node that held the lease: it is dead, or
+// answers at once.
+const drainCall = 2 * time.Second
+
+// linked queues one of the link's outs.
+func (e *effects) linked(o link.Out) {
+	switch o := o.(type) {
+	case *link.Call:
+		e.call(e.asks, func(ctx context.Context) {
+			ctx, cancel := context.WithTimeout(ctx, e.o.AskTimeout)
+			defer cancel()
+			a, err := e.peer.Call(ctx, o.Request)
+			if err != nil {
+				a = nil
+			}
+			e.core.do(&link.Called{ID: o.ID, Response: a})
+		})
+	case *link.Post:
+		e.metrics.letters.WithLabelValues("posted").Inc()
+		e.call(e.mail, func(ctx context.Context) {
+			if err := e.records.post(ctx, &o.Mail, e.core.clock().Wall); err != nil {
+				e.metrics.letters.WithLabelValues("unposted").Inc()
+				e.log.Debug("letter not posted", "kind", string(o.Mail.Kind), "err", err)
+			}
+		})
+	case *link.ReadMail:
+		e.call(e.mail, func(ctx context.Context) {
+			letters, err := e.records.letters(ctx)
+			e.core.do(&link.MailRead{Op: o.Op, Letters: letters, Failed: err != nil})
+		})
+	case *link.Drop:
+		e.call(e.mail, func(ctx context.Context) { e.records.drop(ctx, o.Names) })
 	}
-	e.core.tell(&incident.Unanswered{ID: o.ID})
 }
 
 // send sends to a relay. What is lost is asked for again, by either side.
@@ -194,7 +240,7 @@ func (e *effects) published(r notice.Result) {
 	case r.Unknown():
 		p.Result = incident.Uncertain
 	}
-	e.core.tell(p)
+	e.core.do(p)
 }
 
 // result is what the book makes of a table's error.
@@ -208,5 +254,19 @@ func result(err error) incident.Result {
 		return incident.Failed
 	default:
 		return incident.Uncertain
+	}
+}
+
+// leaseResult is what the lease makes of a table's error.
+func leaseResult(err error) lease.Result {
+	switch {
+	case err == nil:
+		return lease.Done
+	case errors.Is(err, table.ErrConflict):
+		return lease.Refused
+	case errors.Is(err, table.ErrUnavailable), errors.Is(err, table.ErrInvalid):
+		return lease.Failed
+	default:
+		return lease.Uncertain
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/record"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -59,7 +60,7 @@ func (h *historian) run(ctx context.Context) {
 func (h *historian) write(ctx context.Context, j *presence.Journal) {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	if err := h.records.table.Put(ctx, h.records.history(j)); err != nil {
+	if err := h.records.table.Put(ctx, record.History(h.records.region, j, h.records.keep)); err != nil {
 		h.metrics.historyFailed.Inc()
 		h.log.Warn("journal not taken: its relay will send it again", "store", j.ID.Store, "entries", len(j.Entries), "err", err)
 		return

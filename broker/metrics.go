@@ -1,6 +1,12 @@
 package broker
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hb-mesh/hb-mesh/broker/peer"
+	"github.com/hb-mesh/hb-mesh/broker/peer/link"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
+)
 
 // metrics are what the core and its effects count.
 type metrics struct {
@@ -14,8 +20,29 @@ type metrics struct {
 	history        prometheus.Counter
 	historyDropped prometheus.Counter
 	historyFailed  prometheus.Counter
+	aside          *prometheus.CounterVec
+	letters        *prometheus.CounterVec
+	stalls         prometheus.Counter
+	active         prometheus.Gauge
 	tableCalls     *prometheus.CounterVec
 	tableSeconds   *prometheus.HistogramVec
+
+	peer *peer.Metrics // nil where no other region is called
+	// dropped are how many news and verdicts were counted as dropped.
+	dropped [2]uint64
+}
+
+// queues shows what waits for the other region. The core's lock is held.
+func (m *metrics) queues(l *link.Link) {
+	if l == nil || m.peer == nil {
+		return
+	}
+	news, verdicts, lostNews, lostVerdicts := l.Queued()
+	m.peer.Queued.WithLabelValues(string(wire.Heard)).Set(float64(news))
+	m.peer.Queued.WithLabelValues(string(wire.Forward)).Set(float64(verdicts))
+	m.peer.Dropped.WithLabelValues(string(wire.Heard)).Add(float64(lostNews - m.dropped[0]))
+	m.peer.Dropped.WithLabelValues(string(wire.Forward)).Add(float64(lostVerdicts - m.dropped[1]))
+	m.dropped = [2]uint64{lostNews, lostVerdicts}
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -36,11 +63,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		history:        counter("hbmesh_broker_history_entries_total", "Journal entries that the table took."),
 		historyDropped: counter("hbmesh_broker_history_dropped_total", "Journal batches that were not queued; their relays send them again."),
 		historyFailed:  counter("hbmesh_broker_history_failed_total", "Journal batches that the table did not take; their relays send them again."),
+		aside:          vec("hbmesh_broker_items_set_aside_total", "Items of the table that could not be used, by reason: unreadable, misplaced, newer, lease.", "reason"),
+		letters:        vec("hbmesh_broker_letters_total", "Letters between the regions, which go by the table while HTTPS fails: posted, unposted, and why some were ignored.", "result"),
+		stalls:         counter("hbmesh_broker_stalls_total", "How often this node stood still for 10 s or more, and settled again."),
+		active:         prometheus.NewGauge(prometheus.GaugeOpts{Name: "hbmesh_broker_active", Help: "1 where this node is its region's active one, 0 on a standby."}),
 		tableCalls:     vec("hbmesh_broker_table_calls_total", "Calls of the table, by call and result.", "call", "result"),
 		tableSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "hbmesh_broker_table_seconds", Help: "How long calls of the table took, by call.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 9),
 		}, []string{"call"}),
 	}
-	reg.MustRegister(m.adopted, m.refused, m.incidents, m.rebirths, m.unsent, m.calls, m.saving, m.history, m.historyDropped, m.historyFailed, m.tableCalls, m.tableSeconds)
+	reg.MustRegister(m.adopted, m.refused, m.incidents, m.rebirths, m.unsent, m.calls, m.saving, m.history, m.historyDropped, m.historyFailed, m.aside, m.letters, m.stalls, m.active,
+		m.tableCalls, m.tableSeconds)
 	return m
 }

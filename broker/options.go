@@ -16,8 +16,10 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/credential"
 	"github.com/hb-mesh/hb-mesh/broker/gate"
 	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/lease"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
 	"github.com/hb-mesh/hb-mesh/broker/peer"
+	"github.com/hb-mesh/hb-mesh/broker/peer/link"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/broker/table"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -33,8 +35,16 @@ type Options struct {
 	// SettingsRegion is where operators declare stores and pin them; "" is the
 	// first of Regions, in order of their names.
 	SettingsRegion beat.Region
-	// Node names this process among those of the region.
+	// Node names this process among those of the region. One that starts takes
+	// the lease of an older process of its own name at once; others wait until
+	// it is free.
 	Node string
+	// NodeURL is this node's own HTTP door, for others of its region; "": the
+	// address where it listens.
+	NodeURL string
+	// Yields says that this process lost the lease to another one (see
+	// ErrSuperseded): it waits, whatever their names.
+	Yields bool
 
 	// MQTTAddr and HTTPAddr are the doors; those without TLS must be on
 	// loopback, unless Insecure.
@@ -62,6 +72,10 @@ type Options struct {
 	Grace, Settle, Reask, Blind, ByeLasts time.Duration
 	Gather, Takeover, AskAgain            time.Duration
 	AskTimeout, TableTimeout              time.Duration
+	// MailTimeout is how long the other region has to answer by the table, where
+	// it does not answer by HTTPS. LeaseFor is how long a node's lease lasts
+	// without a renewal; it is renewed every LeaseRenew.
+	MailTimeout, LeaseFor, LeaseRenew time.Duration
 	// BirthWithin is how long a relay may stay without its birth.
 	BirthWithin time.Duration
 	// HistoryFor is how long history and ended incidents are kept.
@@ -108,7 +122,8 @@ func DefaultOptions() Options {
 		MQTTAddr: gate.DefaultMQTTAddr, HTTPAddr: gate.DefaultHTTPAddr,
 		Grace: p.Grace, Settle: p.Settle, Reask: p.Reask, Blind: p.Blind, ByeLasts: p.ByeLasts,
 		Gather: b.Gather, Takeover: b.Takeover, AskAgain: b.AskAgain,
-		AskTimeout: peer.DefaultTimeout, TableTimeout: DefaultTableTimeout,
+		AskTimeout: peer.DefaultTimeout, TableTimeout: DefaultTableTimeout, MailTimeout: link.DefaultMail,
+		LeaseFor: lease.DefaultFor, LeaseRenew: lease.DefaultRenew,
 		BirthWithin: gate.DefaultBirthWithin, HistoryFor: DefaultHistoryFor,
 	}
 }
@@ -137,6 +152,10 @@ func (o *Options) validate() error {
 		return errors.New("no table")
 	case o.Grace < 0 || o.Settle < 0 || o.Blind < 0 || o.Gather < 0:
 		return errors.New("a time is negative")
+	case o.LeaseRenew <= 0 || o.LeaseFor < 2*o.LeaseRenew:
+		return fmt.Errorf("a lease of %v that is renewed every %v: it lasts two renewals or more", o.LeaseFor, o.LeaseRenew)
+	case o.MailTimeout <= 0:
+		return errors.New("mailTimeout is above 0")
 	case o.Reask <= 0 || o.Takeover <= 0 || o.AskAgain <= 0 || o.AskTimeout <= 0 || o.TableTimeout <= 0 || o.ByeLasts <= 0:
 		return errors.New("reask, takeover, askAgain, askTimeout, tableTimeout and byeLasts are above 0")
 	}

@@ -15,7 +15,10 @@ func (n *Node) loaded(e *Loaded) {
 	p, b := n.opt.Presence, n.opt.Incident
 	p.Region, p.Regions, p.Node, p.Term = n.opt.Region, n.opt.Regions, n.opt.Node, e.Term
 	b.Region, b.Regions, b.Node, b.Term = n.opt.Region, n.opt.Regions, n.opt.Node, e.Term
-	n.presence, n.book, n.fleet = presence.New(p, n.now), incident.New(b), e.Fleet
+	n.presence, n.book = presence.New(p, n.now), incident.New(b)
+	if n.fleet == nil { // else it is newer
+		n.fleet = e.Fleet
+	}
 	if n.other != "" {
 		k := n.opt.Link
 		k.Region, k.Other, k.Node, k.Term = n.opt.Region, n.other, n.opt.Node, e.Term
@@ -23,9 +26,9 @@ func (n *Node) loaded(e *Loaded) {
 	}
 	n.ready, n.loading = true, false
 	n.grant()
-	if e.Fleet != nil {
-		n.stepBook(&incident.Settings{Fleet: e.Fleet})
-		n.stepPresence(&presence.Settings{Fleet: e.Fleet})
+	if n.fleet != nil {
+		n.stepBook(&incident.Settings{Fleet: n.fleet})
+		n.stepPresence(&presence.Settings{Fleet: n.fleet})
 	}
 	n.stepBook(&incident.Loaded{Incidents: e.Incidents, Notices: e.Notices})
 	n.stepPresence(&presence.Loaded{Stores: e.Stores})

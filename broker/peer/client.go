@@ -20,8 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hb-mesh/hb-mesh/broker/incident"
-	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -38,26 +37,14 @@ var (
 const (
 	// DefaultTimeout bounds one call (P3a: an answer within 5 s).
 	DefaultTimeout = 5 * time.Second
-	// DefaultQueue is how many verdicts wait while the link is cut: those of a
-	// fleet whose relays lost the other region, with room to spare.
-	DefaultQueue = 100_000
-	// DefaultBackoff and DefaultBackoffCap bound the pause between two tries of
-	// a forward: it is to arrive soon after the link heals.
-	DefaultBackoff    = 250 * time.Millisecond
-	DefaultBackoffCap = 5 * time.Second
-
-	// DefaultProbeEvery is as often as a node shows by its lease that it lives.
-	DefaultProbeEvery = 3 * time.Second
-
-	// firstProbe lets both regions of one start open their doors.
-	firstProbe  = 500 * time.Millisecond
-	idleTimeout = 90 * time.Second
-	maxConns    = 8
+	idleTimeout    = 90 * time.Second
+	maxConns       = 8
 )
 
 // ClientOptions are a Client's settings.
 type ClientOptions struct {
-	// Region is our own; Peer is the other.
+	// Region is our own; Peer is the other, "" where there is none: then only
+	// nodes of our own region are called.
 	Region, Peer beat.Region
 	// URL is the other region's HTTP door: http(s)://host:port.
 	URL string
@@ -65,12 +52,6 @@ type ClientOptions struct {
 	Secret []byte
 	// Timeout bounds each call, besides the caller's context.
 	Timeout time.Duration
-	// Queue bounds the verdicts, and the news, that wait.
-	Queue               int
-	Backoff, BackoffCap time.Duration
-	// ProbeEvery is how often the other region hears that there are no news, so
-	// that Health is never older.
-	ProbeEvery time.Duration
 	// TLS is for https; nil is the system's.
 	TLS *tls.Config
 	// Dial connects; nil is net.Dialer's.
@@ -81,7 +62,7 @@ type ClientOptions struct {
 
 // DefaultClientOptions have everything but regions, URL and secret.
 func DefaultClientOptions() ClientOptions {
-	return ClientOptions{Timeout: DefaultTimeout, Queue: DefaultQueue, Backoff: DefaultBackoff, BackoffCap: DefaultBackoffCap, ProbeEvery: DefaultProbeEvery, Now: time.Now}
+	return ClientOptions{Timeout: DefaultTimeout, Now: time.Now}
 }
 
 func (o *ClientOptions) validate() error {
@@ -91,22 +72,27 @@ func (o *ClientOptions) validate() error {
 	if err := checkRegions(o.Region, o.Peer); err != nil {
 		return err
 	}
+	if o.Timeout <= 0 {
+		return fmt.Errorf("peer: timeout %v must be positive", o.Timeout)
+	}
+	if o.Peer == "" {
+		return nil
+	}
 	u, err := url.Parse(o.URL)
 	switch {
 	case err != nil:
 		return fmt.Errorf("peer: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return fmt.Errorf("peer: url %q is not http://host… or https://host…", o.URL)
-	case o.ProbeEvery <= 0:
-		return fmt.Errorf("peer: probe every %v is not above 0", o.ProbeEvery)
-	case o.Timeout <= 0 || o.Queue <= 0 || o.Backoff <= 0 || o.BackoffCap < o.Backoff:
-		return fmt.Errorf("peer: timeout %v, queue %d and backoff %v to %v must be positive", o.Timeout, o.Queue, o.Backoff, o.BackoffCap)
 	}
 	return nil
 }
 
 func checkRegions(own, other beat.Region) error {
 	for _, r := range []beat.Region{own, other} {
+		if r == "" && own != "" {
+			continue // a lone region
+		}
 		if _, err := beat.ParseRegion(string(r)); err != nil {
 			return fmt.Errorf("peer: %w", err)
 		}
@@ -124,19 +110,17 @@ type Health struct {
 	// Problem is why the last call failed; "" when it did not.
 	Problem string
 	// State is what the other region last said of itself; Node is "" before.
-	State State
+	State wire.State
 }
 
-// Client calls the other region. Ask and Told block until the answer; Tell and
-// Forward queue, and Run sends.
+// Client calls the other region, and nodes of its own. Its calls block until
+// the answer; what waits, and when to call again, is package link's.
 type Client struct {
 	o       ClientOptions
 	base    string
 	http    *http.Client
 	log     *slog.Logger
 	metrics *Metrics
-	news    *queue[presence.News]
-	out     *queue[presence.Verdict]
 
 	// mu guards health, and the result of the last call.
 	mu     sync.Mutex
@@ -157,7 +141,6 @@ func NewClient(o ClientOptions, log *slog.Logger, m *Metrics) (*Client, error) {
 	}
 	c := &Client{
 		o: o, base: strings.TrimRight(o.URL, "/"), log: log, metrics: m,
-		news: newQueue[presence.News](o.Queue, m, callHeard), out: newQueue[presence.Verdict](o.Queue, m, callForward),
 	}
 	c.http = &http.Client{
 		Transport: &http.Transport{
@@ -170,22 +153,50 @@ func NewClient(o ClientOptions, log *slog.Logger, m *Metrics) (*Client, error) {
 	return c, nil
 }
 
-// Ask asks the other region for its views. Its error is an ErrUnanswered or an
-// ErrRefused.
-func (c *Client) Ask(ctx context.Context, q presence.Question) (presence.Answer, error) {
-	return call(ctx, c, callAsk, q, DecodeAnswer)
+// Close closes the connections that are kept.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Call asks the other region. Its error is an ErrUnanswered or an ErrRefused.
+func (c *Client) Call(ctx context.Context, r *wire.Request) (*wire.Response, error) {
+	if c.o.Peer == "" {
+		return nil, fmt.Errorf("%w: there is none", ErrUnanswered)
+	}
+	a, err := call(ctx, c, callName(r.Kind), r.Encode, func(raw []byte) (*wire.Response, error) { return wire.DecodeResponse(r.Kind, raw) })
+	if err == nil && a.State.Node != "" {
+		c.mu.Lock()
+		c.health.State = a.State
+		c.mu.Unlock()
+	}
+	return a, err
 }
 
-// Told asks the other region what it told. Errors are as Ask's.
-func (c *Client) Told(ctx context.Context, q incident.ToldQuestion) (incident.ToldAnswer, error) {
-	return call(ctx, c, callTold, q, DecodeToldAnswer)
+// Explain asks the other region for all that it knows of a store or host, as
+// JSON for people.
+func (c *Client) Explain(ctx context.Context, store beat.StoreID, host beat.HostID) (json.RawMessage, error) {
+	if c.o.Peer == "" {
+		return nil, fmt.Errorf("%w: there is none", ErrUnanswered)
+	}
+	return call(ctx, c, callExplain, func() ([]byte, error) { return json.Marshal(subject{store, host}) },
+		func(raw []byte) (json.RawMessage, error) {
+			if !json.Valid(raw) {
+				return nil, wire.ErrBody
+			}
+			return raw, nil
+		})
 }
 
-// learn takes what the other region says of itself.
-func (c *Client) learn(s State) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.health.State = s
+// Drain tells a node of this region, by its address, that another one took
+// over with that term.
+func (c *Client) Drain(ctx context.Context, address string, term int64) error {
+	body, err := json.Marshal(drain{term})
+	if err == nil {
+		_, _, err = c.try(ctx, strings.TrimRight(address, "/"), c.o.Region, PathDrain, body)
+	}
+	c.metrics.Calls.WithLabelValues(string(callDrain), callResult(err)).Inc()
+	if err != nil {
+		return fmt.Errorf("drain node at %s: %w", address, err)
+	}
+	return nil
 }
 
 // Health is how the link is.
@@ -196,12 +207,12 @@ func (c *Client) Health() Health {
 }
 
 // call does one call: encode, post, decode, count.
-func call[Q, A any](ctx context.Context, c *Client, name callName, q Q, read func([]byte) (A, error)) (A, error) {
+func call[A any](ctx context.Context, c *Client, name callName, write func() ([]byte, error), read func([]byte) (A, error)) (A, error) {
 	var answer A
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	start := time.Now()
-	body, err := json.Marshal(q)
+	body, err := write()
 	switch {
 	case err != nil:
 		err = fmt.Errorf("%w: encode: %w", ErrRefused, err)
@@ -253,26 +264,27 @@ func (c *Client) note(name callName, took time.Duration, err error) {
 // kept connection that the other side has closed meanwhile is no answer of the
 // region's: then it tries once more.
 func (c *Client) post(ctx context.Context, path string, body []byte) ([]byte, error) {
-	answer, reused, err := c.try(ctx, path, body)
+	answer, reused, err := c.try(ctx, c.base, c.o.Peer, path, body)
 	if err != nil && reused && errors.Is(err, ErrUnanswered) && ctx.Err() == nil {
 		c.http.CloseIdleConnections()
-		answer, _, err = c.try(ctx, path, body)
+		answer, _, err = c.try(ctx, c.base, c.o.Peer, path, body)
 	}
 	return answer, err
 }
 
-func (c *Client) try(ctx context.Context, path string, body []byte) (answer []byte, reused bool, err error) {
+// try sends one signed request to a region's door.
+func (c *Client) try(ctx context.Context, base string, to beat.Region, path string, body []byte) (answer []byte, reused bool, err error) {
 	var kept atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) { kept.Store(i.Reused) },
 	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", ErrUnanswered, err)
 	}
 	nonce := newNonce()
 	req.Header.Set("Content-Type", "application/json")
-	signRequest(req.Header, c.o.Secret, c.o.Region, c.o.Peer, path, nonce, c.o.Now(), body)
+	signRequest(req.Header, c.o.Secret, c.o.Region, to, path, nonce, c.o.Now(), body)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, kept.Load(), fmt.Errorf("%w: %w", ErrUnanswered, err)

@@ -1,10 +1,13 @@
 // Package peer is the link to the other region: what one asks and tells the
 // other, over HTTP or HTTPS.
 //
-//	core ──► Client ── POST /v1/peer/ask      ──► Server ──► Core.Asked      (answered)
-//	                   POST /v1/peer/told     ──►        ──► Core.Told       (answered)
-//	                   POST /v1/peer/heard    ──►        ──► Core.Heard      (once)
-//	                   POST /v1/peer/forward  ──►        ──► Core.Forwarded  (until acknowledged)
+//	core ──► Client ── POST /v1/peer/ask, told          ──► Server ──► Core.Received (answered)
+//	                   POST /v1/peer/heard, forward     ──►        ──► Core.Received (acknowledged)
+//	                   POST /v1/peer/explain            ──►        ──► Core.Explain
+//	standby ─────────► POST /v1/peer/drain (own region) ──►        ──► Core.Superseded
+//
+// Below it, package wire is how that is written, and package link decides what
+// is sent when, and what goes by mail instead.
 //
 // Bodies are JSON. Both directions are authenticated by a secret that both
 // regions' configurations hold: whoever could answer in the other's name could

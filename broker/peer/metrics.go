@@ -42,7 +42,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"call"}),
 		Dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hbmesh_broker_peer_dropped_total",
-			Help: "News and verdicts that never reached the other region: news whose only try failed, verdicts of a full queue.",
+			Help: "News and verdicts that never reached the other region: their queue was full.",
 		}, []string{"call"}),
 	}
 	reg.MustRegister(m.Calls, m.Seconds, m.Served, m.Queued, m.Dropped)

@@ -2,6 +2,7 @@ package peer_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/peer"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
@@ -34,14 +36,14 @@ type core struct {
 	questions []presence.Question
 	tolds     []incident.ToldQuestion
 	news      []presence.News
-	from      beat.Region
+	term      int64
 	verdicts  []presence.Verdict
 	fails     error
 	answers   chan struct{} // nil: at once
 	entered   chan struct{} // where answers is not nil: a question waits
 }
 
-func (c *core) Asked(ctx context.Context, q presence.Question) (presence.Answer, error) {
+func (c *core) Received(ctx context.Context, r *wire.Request) (*wire.Response, error) {
 	if c.answers != nil {
 		c.entered <- struct{}{}
 		select {
@@ -51,37 +53,42 @@ func (c *core) Asked(ctx context.Context, q presence.Question) (presence.Answer,
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.questions = append(c.questions, q)
-	return presence.Answer{Node: "w1", Term: 7, Stores: q.Stores, Hosts: q.Hosts}, c.fails
+	a := &wire.Response{State: wire.State{Node: "n1", Settled: true, Sessions: 3, TableOK: true}}
+	switch r.Kind {
+	case wire.Ask:
+		c.questions = append(c.questions, *r.Ask)
+		a.Ask = &presence.Answer{Node: "w1", Term: 7, Stores: r.Ask.Stores, Hosts: r.Ask.Hosts}
+	case wire.Told:
+		c.tolds = append(c.tolds, *r.Told)
+		a.Told = &incident.ToldAnswer{Node: "w1", Term: 7, Words: []incident.Telling{incident.TellingSent}}
+	case wire.Heard:
+		c.news = append(c.news, r.News...)
+	case wire.Forward:
+		c.verdicts = append(c.verdicts, r.Verdicts...)
+	}
+	return a, c.fails
 }
 
-// hold lets questions wait until answers is closed.
+func (c *core) Explain(_ context.Context, store beat.StoreID, host beat.HostID) (json.RawMessage, error) {
+	return json.RawMessage(fmt.Sprintf(`{"of":"%s/%s"}`, store, host)), c.fails
+}
+
+func (c *core) Superseded(term int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.term = term
+}
+
+// hold lets requests wait until answers is closed.
 func (c *core) hold() { c.answers, c.entered = make(chan struct{}), make(chan struct{}, 8) }
 
-func (c *core) Told(_ context.Context, q incident.ToldQuestion) (incident.ToldAnswer, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tolds = append(c.tolds, q)
-	return incident.ToldAnswer{Node: "w1", Term: 7, Words: []incident.Telling{incident.TellingSent}}, c.fails
-}
-
-func (c *core) Heard(news []presence.News) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.news = append(c.news, news...)
-	return c.fails
-}
-
-func (c *core) State() peer.State {
-	return peer.State{Node: "n1", Settled: true, Sessions: 3, TableOK: true}
-}
-
-func (c *core) Forwarded(from beat.Region, verdicts []presence.Verdict) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.from = from
-	c.verdicts = append(c.verdicts, verdicts...)
-	return c.fails
+func ask(t *testing.T, c *peer.Client, q presence.Question) (presence.Answer, error) {
+	t.Helper()
+	a, err := c.Call(t.Context(), &wire.Request{Kind: wire.Ask, Ask: &q})
+	if err != nil {
+		return presence.Answer{}, err
+	}
+	return *a.Ask, nil
 }
 
 // link is a server of us-west-2, and a client of us-east-1.
@@ -109,7 +116,6 @@ func newLink(t *testing.T, client func(*peer.ClientOptions), server func(*peer.S
 	t.Cleanup(l.http.Close)
 	co := peer.DefaultClientOptions()
 	co.Region, co.Peer, co.Secret, co.URL = "us-east-1", "us-west-2", secret, l.http.URL
-	co.Backoff, co.BackoffCap = time.Millisecond, 5*time.Millisecond
 	if client != nil {
 		client(&co)
 	}
@@ -117,36 +123,6 @@ func newLink(t *testing.T, client func(*peer.ClientOptions), server func(*peer.S
 		t.Fatal(err)
 	}
 	return l
-}
-
-// run runs the client until the test ends.
-func (l *link) run(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := l.client.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-	})
-}
-
-// eventually polls until it holds, for 10 s.
-func (l *link) eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		l.mu.Lock()
-		ok := holds()
-		l.mu.Unlock()
-		if ok {
-			return
-		}
-	}
-	t.Fatalf("%s: not within 10 s", what)
 }
 
 func question() presence.Question {
@@ -167,8 +143,7 @@ func verdict(i int) presence.Verdict {
 
 func TestWhatIsAskedAndToldArrivesWhole(t *testing.T) {
 	l := newLink(t, nil, nil)
-	l.run(t)
-	a, err := l.client.Ask(t.Context(), question())
+	a, err := ask(t, l.client, question())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,18 +154,27 @@ func TestWhatIsAskedAndToldArrivesWhole(t *testing.T) {
 	told := incident.ToldQuestion{From: "us-east-1", Node: "e1", Term: 3, Items: []incident.ToldItem{
 		{Incident: "abc", K: 1, Kind: incident.StoreDown, Change: incident.Opened, Store: "demo"},
 	}}
-	ta, err := l.client.Told(t.Context(), told)
-	if err != nil || !reflect.DeepEqual(ta, incident.ToldAnswer{Node: "w1", Term: 7, Words: []incident.Telling{incident.TellingSent}}) {
+	ta, err := l.client.Call(t.Context(), &wire.Request{Kind: wire.Told, Told: &told})
+	if err != nil || !reflect.DeepEqual(*ta.Told, incident.ToldAnswer{Node: "w1", Term: 7, Words: []incident.Telling{incident.TellingSent}}) {
 		t.Errorf("told %v, %v", ta, err)
 	}
 	if !reflect.DeepEqual(l.tolds, []incident.ToldQuestion{told}) {
 		t.Errorf("asked who tells: %v", l.tolds)
 	}
-	l.client.Tell([]presence.News{{Store: "demo", Host: "pos1"}, {Store: "demo", Host: "pos2", Forgotten: true}})
-	l.client.Forward([]presence.Verdict{verdict(1), verdict(2)})
-	l.eventually(t, "news and verdicts arrive", func() bool { return len(l.news) == 2 && len(l.verdicts) == 2 })
-	if !l.news[1].Forgotten || l.from != "us-east-1" || !reflect.DeepEqual(l.verdicts, []presence.Verdict{verdict(1), verdict(2)}) {
-		t.Errorf("news %v, verdicts of %s %v", l.news, l.from, l.verdicts)
+	for _, r := range []*wire.Request{
+		{Kind: wire.Heard, News: []presence.News{{Store: "demo", Host: "pos1"}, {Store: "demo", Host: "pos2", Forgotten: true}}},
+		{Kind: wire.Forward, Verdicts: []presence.Verdict{verdict(1), verdict(2)}},
+	} {
+		if a, err := l.client.Call(t.Context(), r); err != nil || a.State.Node != "n1" {
+			t.Errorf("%s: %+v, %v", r.Kind, a, err)
+		}
+	}
+	if len(l.news) != 2 || !l.news[1].Forgotten || !reflect.DeepEqual(l.verdicts, []presence.Verdict{verdict(1), verdict(2)}) {
+		t.Errorf("news %v, verdicts %v", l.news, l.verdicts)
+	}
+	why, err := l.client.Explain(t.Context(), "demo", "pos1")
+	if err != nil || string(why) != `{"of":"demo/pos1"}` {
+		t.Errorf("explained %s, %v", why, err)
 	}
 	if h := l.client.Health(); h.Problem != "" || h.LastAnswer.IsZero() {
 		t.Errorf("health %v", h)
@@ -234,7 +218,7 @@ func TestNoAnswerSaysWhy(t *testing.T) {
 			if tt.core != nil {
 				tt.core(l.core)
 			}
-			if _, err := l.client.Ask(t.Context(), question()); !errors.Is(err, tt.want) {
+			if _, err := ask(t, l.client, question()); !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 			if l.client.Health().Problem == "" {
@@ -259,90 +243,21 @@ func TestAnAnswerThatIsNotTheRegionsIsNone(t *testing.T) {
 	} {
 		srv := httptest.NewServer(answer)
 		l := newLink(t, func(o *peer.ClientOptions) { o.URL = srv.URL }, nil)
-		if _, err := l.client.Ask(t.Context(), question()); !errors.Is(err, peer.ErrRefused) {
+		if _, err := ask(t, l.client, question()); !errors.Is(err, peer.ErrRefused) {
 			t.Errorf("%s: got %v, want ErrRefused", says, err)
 		}
 		srv.Close()
 	}
 }
 
-func TestVerdictsAreForwardedUntilAcknowledged(t *testing.T) {
-	var mu sync.Mutex
-	failures := 5
-	l := newLink(t, func(o *peer.ClientOptions) {
-		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			if failures--; failures >= 0 {
-				return nil, errors.New("cut")
-			}
-			var d net.Dialer
-			return d.DialContext(ctx, network, address)
-		}
-	}, nil)
-	const n = 2*peer.MaxBatch + 10
-	var all []presence.Verdict
-	for i := range n {
-		all = append(all, verdict(i))
-	}
-	l.client.Forward(all)
-	l.run(t)
-	l.eventually(t, "the verdicts arrive", func() bool { return len(l.verdicts) == n })
-	if !reflect.DeepEqual(l.verdicts, all) {
-		t.Error("they are out of order")
-	}
-}
-
-func TestNewsAreSentOnce(t *testing.T) {
-	var mu sync.Mutex
-	cut := true
-	l := newLink(t, func(o *peer.ClientOptions) {
-		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			if cut {
-				return nil, errors.New("cut")
-			}
-			var d net.Dialer
-			return d.DialContext(ctx, network, address)
-		}
-	}, nil)
-	l.run(t)
-	l.client.Tell([]presence.News{{Store: "demo", Host: "late"}})
-	l.eventually(t, "news that cannot be sent are dropped", func() bool { return testutil.ToFloat64(l.metrics.Dropped.WithLabelValues("heard")) == 1 })
-	mu.Lock()
-	cut = false
-	mu.Unlock()
-	l.client.Tell([]presence.News{{Store: "demo", Host: "fresh"}})
-	l.eventually(t, "fresh news arrive", func() bool { return len(l.news) > 0 })
-	if l.news[0].Host != "fresh" {
-		t.Errorf("got %v", l.news)
-	}
-}
-
-func TestAFullQueueDropsItsOldest(t *testing.T) {
-	l := newLink(t, func(o *peer.ClientOptions) { o.Queue = 3 }, nil)
-	for i := range 5 {
-		l.client.Forward([]presence.Verdict{verdict(i)})
-	}
-	if got := testutil.ToFloat64(l.metrics.Dropped.WithLabelValues("forward")); got != 2 {
-		t.Errorf("%v were dropped, want 2", got)
-	}
-	l.run(t)
-	l.eventually(t, "the rest arrives", func() bool { return len(l.verdicts) == 3 })
-	if l.verdicts[0].Host != "pos2" {
-		t.Errorf("got %v, want the newest 3", l.verdicts)
-	}
-}
-
 func TestAPeerThatRestartedIsAskedAtOnce(t *testing.T) {
 	l := newLink(t, nil, nil)
-	if _, err := l.client.Ask(t.Context(), question()); err != nil {
+	if _, err := ask(t, l.client, question()); err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
 		l.http.CloseClientConnections() // what a restart does to a kept connection
-		if _, err := l.client.Ask(t.Context(), question()); err != nil {
+		if _, err := ask(t, l.client, question()); err != nil {
 			t.Fatalf("a connection that the peer closed is no missing answer: %v", err)
 		}
 	}
@@ -358,7 +273,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		}
 	}, nil)
 	for range 20 {
-		if _, err := l.client.Ask(t.Context(), question()); err != nil {
+		if _, err := ask(t, l.client, question()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -369,13 +284,12 @@ func TestConnectionsAreKept(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	for says, change := range map[string]func(*peer.ClientOptions){
-		"a short secret":     func(o *peer.ClientOptions) { o.Secret = []byte("short") },
-		"no region":          func(o *peer.ClientOptions) { o.Region = "" },
-		"two of one name":    func(o *peer.ClientOptions) { o.Peer = o.Region },
-		"no url":             func(o *peer.ClientOptions) { o.URL = "" },
-		"another scheme":     func(o *peer.ClientOptions) { o.URL = "ftp://a" },
-		"a queue of nothing": func(o *peer.ClientOptions) { o.Queue = 0 },
-		"no backoff":         func(o *peer.ClientOptions) { o.Backoff = 0 },
+		"a short secret":  func(o *peer.ClientOptions) { o.Secret = []byte("short") },
+		"no region":       func(o *peer.ClientOptions) { o.Region = "" },
+		"two of one name": func(o *peer.ClientOptions) { o.Peer = o.Region },
+		"no url":          func(o *peer.ClientOptions) { o.URL = "" },
+		"another scheme":  func(o *peer.ClientOptions) { o.URL = "ftp://a" },
+		"no time":         func(o *peer.ClientOptions) { o.Timeout = 0 },
 	} {
 		o := peer.DefaultClientOptions()
 		o.Region, o.Peer, o.Secret, o.URL = "us-east-1", "us-west-2", secret, "http://127.0.0.1:1"
@@ -391,31 +305,37 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-func TestHealthIsKnownThoughThereIsNothingToSay(t *testing.T) {
-	l := newLink(t, func(o *peer.ClientOptions) { o.ProbeEvery = 5 * time.Millisecond }, nil)
-	l.run(t)
-	l.eventually(t, "the other region answers", func() bool { h := l.client.Health(); return !h.LastAnswer.IsZero() && h.Problem == "" })
-	l.http.Close()
-	l.eventually(t, "the other region is known to be gone", func() bool { return l.client.Health().Problem != "" })
-	if len(l.news) != 0 {
-		t.Errorf("the probes brought news: %v", l.news)
-	}
-}
-
 // People see of the other region what it says of itself.
 func TestHealthKnowsTheOtherRegionsState(t *testing.T) {
-	l := newLink(t, func(o *peer.ClientOptions) { o.ProbeEvery = 10 * time.Millisecond }, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- l.client.Run(ctx) }()
-	for end := time.Now().Add(5 * time.Second); l.client.Health().State.Node == "" && time.Now().Before(end); {
-		time.Sleep(5 * time.Millisecond)
+	l := newLink(t, nil, nil)
+	if _, err := l.client.Call(t.Context(), &wire.Request{Kind: wire.Heard}); err != nil {
+		t.Fatal(err)
 	}
 	if s := l.client.Health().State; !s.Settled || s.Sessions != 3 || !s.TableOK {
 		t.Errorf("it knows %+v", s)
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
+	l.http.Close()
+	if _, err := l.client.Call(t.Context(), &wire.Request{Kind: wire.Heard}); err == nil || l.client.Health().Problem == "" {
+		t.Errorf("a region that is gone: %v", err)
+	}
+}
+
+// Only a node of the same region may say that it took over.
+func TestDrainIsForTheOwnRegion(t *testing.T) {
+	l := newLink(t, nil, nil)
+	if err := l.client.Drain(t.Context(), l.http.URL, 9); !errors.Is(err, peer.ErrRefused) || l.term != 0 {
+		t.Errorf("the other region drained this node: %v, term %d", err, l.term)
+	}
+	o := peer.DefaultClientOptions()
+	o.Region, o.Secret = "us-west-2", secret
+	c, err := peer.NewClient(o, quiet, l.metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Drain(t.Context(), l.http.URL, 9); err != nil || l.term != 9 {
+		t.Errorf("%v, term %d", err, l.term)
+	}
+	if _, err := ask(t, c, question()); !errors.Is(err, peer.ErrUnanswered) {
+		t.Errorf("a lone region was answered: %v", err)
 	}
 }

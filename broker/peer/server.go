@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"encoding/json"
@@ -10,29 +9,26 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/hb-mesh/hb-mesh/broker/incident"
-	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
 // Core is what the other region asks and tells. Its methods are called
 // concurrently, and return soon.
 type Core interface {
-	// Asked answers from memory; an error means that this node answers nothing
-	// now (it is not ready, or a standby).
-	Asked(ctx context.Context, q presence.Question) (presence.Answer, error)
-	// Told answers what became of transitions; an error is as Asked's.
-	Told(ctx context.Context, q incident.ToldQuestion) (incident.ToldAnswer, error)
-	// Heard takes news; an error is as Asked's.
-	Heard(news []presence.News) error
-	// Forwarded takes verdicts of the other region; some may come twice.
-	Forwarded(from beat.Region, verdicts []presence.Verdict) error
-	// State is how this region is.
-	State() State
+	// Received answers a request from memory; an error means that this node
+	// answers nothing now (it is not ready, or a standby). Some may come twice.
+	Received(ctx context.Context, r *wire.Request) (*wire.Response, error)
+	// Explain is all that this region knows of a store or host, for people; an
+	// error is as Received's.
+	Explain(ctx context.Context, store beat.StoreID, host beat.HostID) (json.RawMessage, error)
+	// Superseded says that another node of this region took over with a term.
+	Superseded(term int64)
 }
 
 // The defaults of a Server.
@@ -47,7 +43,8 @@ const (
 
 // ServerOptions are a Server's settings.
 type ServerOptions struct {
-	// Region is our own; Peer is the only one that may call.
+	// Region is our own, whose nodes may call to drain; Peer is the only other
+	// one that may call, "" where there is none.
 	Region, Peer beat.Region
 	// Secret is shared by both, at least MinSecret bytes.
 	Secret      []byte
@@ -114,7 +111,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	nonce, sum, err := verifyRequest(r.Header, s.o.Secret, s.o.Peer, s.o.Region, r.URL.Path, s.o.Now())
+	from := s.o.Peer
+	if name == callDrain {
+		from = s.o.Region
+	}
+	nonce, sum, err := verifyRequest(r.Header, s.o.Secret, from, s.o.Region, r.URL.Path, s.o.Now())
 	if err != nil && !errors.Is(err, errClock) {
 		s.metrics.Served.WithLabelValues(string(name), "forbidden").Inc()
 		if s.complain() {
@@ -156,13 +157,8 @@ func (s *Server) complain() bool {
 }
 
 func (s *Server) callOf(r *http.Request) (callName, bool) {
-	name := callName(strings.TrimPrefix(r.URL.Path, Prefix))
-	switch name {
-	case callAsk, callTold, callHeard, callForward:
-		return name, r.Method == http.MethodPost
-	default:
-		return "", false
-	}
+	name, below := strings.CutPrefix(r.URL.Path, Prefix)
+	return callName(name), below && r.Method == http.MethodPost && slices.Contains(Calls(), name)
 }
 
 // serve reads the body and hands it to the core.
@@ -187,7 +183,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, name callName, su
 	defer cancel()
 	answer, err := s.handle(ctx, name, body)
 	switch {
-	case errors.Is(err, errBody):
+	case errors.Is(err, wire.ErrBody):
 		s.log.Warn("the other region sent what cannot be read", "call", string(name), "error", err)
 		return reply{http.StatusBadRequest, "bad", []byte(err.Error())}
 	case err != nil:
@@ -198,45 +194,26 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, name callName, su
 
 func (s *Server) handle(ctx context.Context, name callName, body []byte) ([]byte, error) {
 	switch name {
-	case callAsk:
-		q, err := DecodeQuestion(body)
+	case callDrain:
+		d, err := readDrain(body)
+		if err == nil {
+			s.core.Superseded(d.Term)
+		}
+		return []byte("{}"), err
+	case callExplain:
+		q, err := readSubject(body)
 		if err != nil {
 			return nil, err
 		}
-		return encode(s.core.Asked(ctx, q))
-	case callTold:
-		q, err := DecodeToldQuestion(body)
-		if err != nil {
-			return nil, err
-		}
-		return encode(s.core.Told(ctx, q))
-	case callHeard:
-		n, err := DecodeNews(body)
-		if err != nil {
-			return nil, err
-		}
-		return encode(taken{len(n), s.core.State()}, s.core.Heard(n))
-	default:
-		v, err := DecodeVerdicts(body)
-		if err != nil {
-			return nil, err
-		}
-		return encode(taken{len(v), s.core.State()}, s.core.Forwarded(s.o.Peer, v))
+		return s.core.Explain(ctx, q.Store, q.Host)
 	}
-}
-
-func encode[T any](v T, err error) ([]byte, error) {
+	r, err := wire.DecodeRequest(wire.Kind(name), body)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(v)
+	a, err := s.core.Received(ctx, r)
 	if err != nil {
-		return nil, fmt.Errorf("encode the answer: %w", err)
+		return nil, err
 	}
-	return raw, nil
-}
-
-// readTaken reads the answer to news and forwards.
-func readTaken(raw []byte) (taken, error) {
-	return decode(bytes.TrimSpace(raw), func(*taken) error { return nil })
+	return a.Encode(r.Kind)
 }

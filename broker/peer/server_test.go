@@ -33,7 +33,7 @@ func record(t *testing.T, l *link, now func() time.Time) (http.Header, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Ask(t.Context(), question()); err != nil {
+	if _, err := ask(t, c, question()); err != nil {
 		t.Fatal(err)
 	}
 	return header, body
@@ -111,7 +111,7 @@ func TestABodyIsTheOneThatWasSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Ask(t.Context(), question()); err == nil || answered != http.StatusBadRequest || len(l.questions) != 0 {
+	if _, err := ask(t, c, question()); err == nil || answered != http.StatusBadRequest || len(l.questions) != 0 {
 		t.Errorf("answered %d: %v", answered, err)
 	}
 }
@@ -151,11 +151,11 @@ func TestTooManyCallsAtATimeAreRefused(t *testing.T) {
 	l.hold()
 	first := make(chan error, 1)
 	go func() {
-		_, err := l.client.Ask(t.Context(), question())
+		_, err := ask(t, l.client, question())
 		first <- err
 	}()
 	<-l.entered
-	if _, err := l.client.Ask(t.Context(), question()); !errors.Is(err, peer.ErrUnanswered) || !strings.Contains(err.Error(), "busy") {
+	if _, err := ask(t, l.client, question()); !errors.Is(err, peer.ErrUnanswered) || !strings.Contains(err.Error(), "busy") {
 		t.Errorf("the second: got %v, want none, since it is busy", err)
 	}
 	close(l.answers)
@@ -206,7 +206,7 @@ func signedOnly(t *testing.T) (http.Header, []byte) {
 	}))
 	defer hole.Close()
 	l := newLink(t, func(o *peer.ClientOptions) { o.URL = hole.URL }, nil)
-	if _, err := l.client.Ask(t.Context(), presence.Question{From: "us-east-1"}); err == nil {
+	if _, err := ask(t, l.client, presence.Question{From: "us-east-1"}); err == nil {
 		t.Fatal("nothing is an answer")
 	}
 	return header, body

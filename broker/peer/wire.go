@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/hb-mesh/hb-mesh/broker/incident"
-	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -17,209 +16,71 @@ const (
 	PathTold    = Prefix + "told"
 	PathHeard   = Prefix + "heard"
 	PathForward = Prefix + "forward"
+	PathExplain = Prefix + "explain"
+	PathDrain   = Prefix + "drain"
 )
+
+// MaxBody bounds a request and an answer: a question about every store of a
+// cell (50,000) is 9 MB.
+const MaxBody = 16 << 20
+
+// maxWord bounds what is said of an error, in bytes.
+const maxWord = 256
+
+// callName is a call, as its path and the metrics name it: a wire.Kind, or one
+// of those below.
+type callName string
 
 const (
-	// MaxBody bounds a request and an answer: a question about every store of
-	// a cell (50,000) is 9 MB.
-	MaxBody = 16 << 20
-	// MaxBatch bounds the news, or verdicts, of one request.
-	MaxBatch = 1000
-
-	// maxAsked bounds the subjects of one question.
-	maxAsked = 100_000
-	// maxRegions bounds whose evidence a verdict is.
-	maxRegions = 8
-	// maxWord bounds a node's name, an incident's id and a reason, in bytes.
-	maxWord = 256
+	callExplain callName = "explain"
+	callDrain   callName = "drain"
 )
 
-var errBody = errors.New("bad body")
-
-// news is the body of PathHeard.
-type news struct {
-	News []presence.News `json:"news"`
+// Calls are the names of all calls.
+func Calls() []string {
+	out := []string{string(callExplain), string(callDrain)}
+	for _, k := range wire.Kinds() {
+		out = append(out, string(k))
+	}
+	return out
 }
 
-// forward is the body of PathForward.
-type forward struct {
-	Verdicts []presence.Verdict `json:"verdicts"`
+// subject is the body of an explain.
+type subject struct {
+	Store beat.StoreID `json:"store"`
+	Host  beat.HostID  `json:"host,omitempty"`
 }
 
-// taken is the answer to news and forwards.
-type taken struct {
-	Taken int   `json:"taken"`
-	State State `json:"state"`
+func readSubject(raw []byte) (subject, error) {
+	var s subject
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return s, fmt.Errorf("%w: %w", wire.ErrBody, err)
+	}
+	if _, err := beat.ParseStoreID(string(s.Store)); err != nil {
+		return s, fmt.Errorf("%w: %w", wire.ErrBody, err)
+	}
+	if s.Host == "" {
+		return s, nil
+	}
+	if _, err := beat.ParseHostID(string(s.Host)); err != nil {
+		return s, fmt.Errorf("%w: %w", wire.ErrBody, err)
+	}
+	return s, nil
 }
 
-// State is how a region is, in its own words, for the other one's people.
-type State struct {
-	Node    string `json:"node"`
-	Version string `json:"version,omitempty"`
-	// Settled says that it opens incidents from silence.
-	Settled bool `json:"settled"`
-	// Sessions is how many relays have an open session there.
-	Sessions int `json:"sessions"`
-	// TableOK says that its last call of the table worked.
-	TableOK bool `json:"tableOk"`
+// drain is the body of a drain: the term of who took over.
+type drain struct {
+	Term int64 `json:"term"`
 }
 
-// decode reads one JSON value; unknown fields are a newer region's, and ignored.
-func decode[T any](raw []byte, check func(*T) error) (T, error) {
-	var v T
-	err := json.Unmarshal(raw, &v)
-	if err == nil {
-		err = check(&v)
+func readDrain(raw []byte) (drain, error) {
+	var d drain
+	err := json.Unmarshal(raw, &d)
+	if err == nil && d.Term < 1 {
+		err = errors.New("no term")
 	}
 	if err != nil {
-		var none T
-		return none, fmt.Errorf("%w: %w", errBody, err)
+		return d, fmt.Errorf("%w: %w", wire.ErrBody, err)
 	}
-	return v, nil
-}
-
-// DecodeQuestion reads the body of PathAsk; every name in it is valid.
-func DecodeQuestion(raw []byte) (presence.Question, error) {
-	return decode(raw, func(q *presence.Question) error {
-		if _, err := beat.ParseRegion(string(q.From)); err != nil {
-			return err
-		}
-		return checkViews(q.Node, q.Stores, q.Hosts)
-	})
-}
-
-// DecodeAnswer reads the answer of PathAsk.
-func DecodeAnswer(raw []byte) (presence.Answer, error) {
-	return decode(raw, func(a *presence.Answer) error { return checkViews(a.Node, a.Stores, a.Hosts) })
-}
-
-// DecodeToldQuestion reads the body of PathTold.
-func DecodeToldQuestion(raw []byte) (incident.ToldQuestion, error) {
-	return decode(raw, func(q *incident.ToldQuestion) error {
-		if _, err := beat.ParseRegion(string(q.From)); err != nil {
-			return err
-		}
-		if err := checkCount(len(q.Items), maxAsked); err != nil {
-			return err
-		}
-		for i := range q.Items {
-			it := &q.Items[i]
-			if err := firstError(checkSubject(it.Store, it.Host), checkWord(string(it.Incident)), checkWord(string(it.Kind)), checkWord(string(it.Change))); err != nil {
-				return err
-			}
-		}
-		return checkWord(q.Node)
-	})
-}
-
-// DecodeToldAnswer reads the answer of PathTold.
-func DecodeToldAnswer(raw []byte) (incident.ToldAnswer, error) {
-	return decode(raw, func(a *incident.ToldAnswer) error {
-		for _, w := range a.Words {
-			if err := checkWord(string(w)); err != nil {
-				return err
-			}
-		}
-		return firstError(checkWord(a.Node), checkCount(len(a.Words), maxAsked))
-	})
-}
-
-// DecodeNews reads the body of PathHeard.
-func DecodeNews(raw []byte) ([]presence.News, error) {
-	b, err := decode(raw, func(b *news) error {
-		for i := range b.News {
-			if err := checkHost(b.News[i].Store, b.News[i].Host); err != nil {
-				return err
-			}
-		}
-		return checkCount(len(b.News), MaxBatch)
-	})
-	return b.News, err
-}
-
-// DecodeVerdicts reads the body of PathForward.
-func DecodeVerdicts(raw []byte) ([]presence.Verdict, error) {
-	b, err := decode(raw, func(b *forward) error {
-		for i := range b.Verdicts {
-			if err := checkVerdict(&b.Verdicts[i]); err != nil {
-				return err
-			}
-		}
-		return checkCount(len(b.Verdicts), MaxBatch)
-	})
-	return b.Verdicts, err
-}
-
-func checkVerdict(v *presence.Verdict) error {
-	const maxMessage = 256
-	if v.Condition == 0 || v.Condition > presence.StoreStopped {
-		return fmt.Errorf("unknown condition %d", v.Condition)
-	}
-	if v.Uncertainty < 0 {
-		return fmt.Errorf("uncertainty %v", v.Uncertainty)
-	}
-	for _, r := range v.SeenFrom {
-		if _, err := beat.ParseRegion(string(r)); err != nil {
-			return err
-		}
-	}
-	v.Message = beat.CutText(v.Message, maxMessage)
-	return firstError(checkSubject(v.Store, v.Host), checkCount(len(v.SeenFrom), maxRegions),
-		checkWord(v.Cause.Node), checkWord(string(v.Reason)))
-}
-
-func checkViews(node string, stores []presence.StoreView, hosts []presence.HostView) error {
-	for i := range stores {
-		if err := firstError(checkSubject(stores[i].Store, ""), checkWord(string(stores[i].View))); err != nil {
-			return err
-		}
-	}
-	for i := range hosts {
-		if err := firstError(checkHost(hosts[i].Store, hosts[i].Host), checkWord(string(hosts[i].View))); err != nil {
-			return err
-		}
-	}
-	return firstError(checkWord(node), checkCount(len(stores), maxAsked), checkCount(len(hosts), maxAsked))
-}
-
-// checkSubject: a store, or a host of it.
-func checkSubject(store beat.StoreID, host beat.HostID) error {
-	if _, err := beat.ParseStoreID(string(store)); err != nil {
-		return err
-	}
-	if host == "" {
-		return nil
-	}
-	_, err := beat.ParseHostID(string(host))
-	return err
-}
-
-func checkHost(store beat.StoreID, host beat.HostID) error {
-	if host == "" {
-		return beat.ErrHostID
-	}
-	return checkSubject(store, host)
-}
-
-func checkWord(s string) error {
-	if len(s) > maxWord || beat.CutText(s, maxWord) != s {
-		return errors.New("a word is too long, or no text")
-	}
-	return nil
-}
-
-func checkCount(n, limit int) error {
-	if n > limit {
-		return fmt.Errorf("%d of them, at most %d", n, limit)
-	}
-	return nil
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return d, nil
 }

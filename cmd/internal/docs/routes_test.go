@@ -54,7 +54,7 @@ func mounted(t *testing.T) map[route]bool {
 			return true
 		})
 	}
-	for _, call := range []string{"ask", "told", "heard", "forward"} { // below a prefix
+	for _, call := range peer.Calls() { // below a prefix
 		out[route{"POST", peer.Prefix + call}] = true
 	}
 	return out
