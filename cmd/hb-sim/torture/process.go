@@ -1,0 +1,493 @@
+package torture
+
+import (
+	"slices"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/lease"
+	"github.com/hb-mesh/hb-mesh/broker/node"
+	"github.com/hb-mesh/hb-mesh/broker/peer/link"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/record"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
+	"github.com/hb-mesh/hb-mesh/broker/table"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+const (
+	// restartAfter is how long a service manager takes to start a process anew.
+	restartAfter = 1500 * time.Millisecond
+	// callAnswer is how long HTTPS between the regions is waited for.
+	callAnswer = 5 * time.Second
+	// keep is how long the table keeps what is over.
+	keep = 30 * 24 * time.Hour
+)
+
+// process is one broker process: the twin of package broker around a Node. It
+// does what the node's outs ask for, against the world's twins.
+type process struct {
+	w      *world
+	region int
+	index  int // of all processes of the world
+	name   string
+
+	// life counts its starts; what an older life began ends in nothing.
+	life    int
+	node    *node.Node
+	up      bool
+	door    bool // its MQTT door is open
+	stalled bool
+	yields  bool
+	drained bool // it is stopping on purpose
+	// skew is what its wall clock is wrong by.
+	skew time.Duration
+
+	armed time.Duration
+	inbox []func() // what waits while it stands still
+	outs  []node.Out
+	conns []*conn
+	saver saver
+	// response is what the node answered in this step.
+	response *node.Respond
+}
+
+// home is the name of its region.
+func (p *process) home() beat.Region { return p.w.names[p.region] }
+
+// clock is the process's own: its monotonic one has a start of its own.
+func (p *process) clock() beat.Now {
+	return beat.Now{Mono: p.w.now + time.Duration(p.index+1)*1000*time.Second, Wall: p.w.wall().Add(p.skew)}
+}
+
+// virtual is an instant of its monotonic clock on the world's.
+func (p *process) virtual(mono time.Duration) time.Duration {
+	return mono - time.Duration(p.index+1)*1000*time.Second
+}
+
+// start begins a new life, as a standby.
+func (p *process) start() {
+	w := p.w
+	p.life++
+	p.up, p.door, p.stalled, p.drained = true, false, false, false
+	p.armed, p.inbox, p.conns = never, p.inbox[:0], p.conns[:0]
+	p.saver.reset()
+	o := w.nodeOptions
+	o.Region, o.Regions, o.Node, o.Life = p.home(), w.names, p.name, w.lifeName(p)
+	o.Lease.Address, o.Lease.Yields = p.name, p.yields
+	p.node = node.New(o, p.clock())
+	if w.tracing {
+		w.tracef("%s starts, life %d", p.name, p.life)
+	}
+	p.step(nil)
+}
+
+// end ends the process: its sockets close. quiet says that nobody hears of it
+// (power, a dead host).
+func (p *process) end(quiet bool) {
+	if !p.up {
+		return
+	}
+	p.up, p.door, p.stalled = false, false, false
+	p.life++
+	p.node = nil
+	conns := slices.Clone(p.conns)
+	p.conns = p.conns[:0]
+	for _, c := range conns {
+		c.brokerOpen = false
+		if !quiet {
+			c.down(packet{kind: packetEnd})
+		}
+	}
+	p.w.truth.nodeDown(p)
+}
+
+// later runs f in this life of the process, after d; while it stands still f
+// waits.
+func (p *process) later(d time.Duration, f func()) {
+	life := p.life
+	p.w.after(d, func() {
+		if p.life == life {
+			p.run(f)
+		}
+	})
+}
+
+func (p *process) run(f func()) {
+	if p.stalled {
+		p.inbox = append(p.inbox, f)
+		return
+	}
+	f()
+}
+
+// resume lets a process go on that stood still: first its own timer, then what
+// waited in its sockets.
+func (p *process) resume() {
+	if !p.up || !p.stalled {
+		return
+	}
+	p.stalled = false
+	life := p.life
+	p.step(nil)
+	inbox := p.inbox
+	p.inbox = nil
+	for _, f := range inbox {
+		if p.life != life {
+			return
+		}
+		f()
+	}
+}
+
+// step steps the node, and does what it asks for.
+func (p *process) step(e node.Event) {
+	if !p.up || p.stalled {
+		return
+	}
+	p.w.steps++
+	outs := p.node.Step(p.clock(), e, p.outs[:0])
+	p.outs = nil // what the outs do may step again
+	life := p.life
+	for _, o := range outs {
+		if p.life != life {
+			break
+		}
+		p.do(o)
+	}
+	clear(outs)
+	p.outs = outs
+	if p.life == life {
+		p.arm()
+	}
+}
+
+// arm wakes the process when something is due.
+func (p *process) arm() {
+	mono, ok := p.node.Next()
+	if !ok {
+		return
+	}
+	at := max(p.virtual(mono), p.w.now)
+	if at >= p.armed {
+		return
+	}
+	p.armed = at
+	life := p.life
+	p.w.at(at, func() {
+		if p.life != life || p.armed != at {
+			return
+		}
+		p.armed = never
+		if p.stalled {
+			return
+		}
+		if next, ok := p.node.Next(); ok && p.virtual(next) <= p.w.now {
+			p.step(nil)
+			return
+		}
+		p.arm()
+	})
+}
+
+// do does one thing that the node asks for.
+func (p *process) do(o node.Out) {
+	if p.w.tracing {
+		p.w.traceOut(p, o)
+	}
+	switch o := o.(type) {
+	case *lease.Look:
+		p.look(o)
+	case *lease.Write:
+		p.writeLease(o)
+	case *lease.Call:
+		p.callHolder(o)
+	case *node.Load:
+		p.load(o.Term)
+	case *node.Ready:
+		p.door = true
+		p.w.truth.nodeReady(p)
+	case *node.Respond:
+		p.response = o
+	case *node.Over:
+		p.over(o)
+	case *link.Call:
+		p.call(o)
+	case *link.Post:
+		p.post(o)
+	case *link.ReadMail:
+		p.readMail(o)
+	case *link.Drop:
+		p.dropMail(o)
+	case *presence.Rebirth:
+		p.send(o.Conn, packet{kind: packetCommand, raw: beat.Command{V: beat.Wire, Order: beat.Rebirth, Exceed: o.Exceed}.Encode()})
+	case *presence.Acked:
+		p.send(o.Conn, packet{kind: packetAck, raw: o.Ack.Encode()})
+	case *presence.Command:
+		p.send(o.Conn, packet{kind: packetCommand, raw: o.Command.Encode()})
+	case *presence.Close:
+		p.closeConn(o.Conn)
+	case *presence.Journal:
+		p.history(o)
+	case *presence.Save:
+		p.save(saving{item: record.Store(o.Item), gone: o.Item.Gone})
+	case *incident.Save:
+		p.save(saving{item: record.Incident(p.home(), o.Incident, keep)})
+	case *incident.Write:
+		p.claim(o)
+	case *incident.ReadMarks:
+		p.readMarks(o)
+	case *incident.Publish:
+		p.publish(o)
+	default:
+		p.news(o)
+	}
+}
+
+// over: this life of the node is over, and the service manager starts it anew.
+func (p *process) over(o *node.Over) {
+	p.yields = o.Reason == node.Reason(lease.Outbid)
+	again := !p.drained || p.w.rng.one(2)
+	p.end(false)
+	life := p.life
+	if again {
+		p.w.after(restartAfter, func() {
+			if p.life == life && !p.up {
+				p.start()
+			}
+		})
+	}
+}
+
+// callHolder tells the older holder of the lease that it does not hold it.
+func (p *process) callHolder(o *lease.Call) {
+	w := p.w
+	for _, q := range w.processes {
+		if q.name == o.Address && q.up {
+			term := o.Term
+			q.later(w.rng.between(time.Millisecond, 20*time.Millisecond), func() { q.step(&node.Knows{Term: term}) })
+			if !q.stalled {
+				p.later(w.rng.between(20*time.Millisecond, 50*time.Millisecond), func() { p.step(&lease.Called{Op: o.Op}) })
+				return
+			}
+		}
+	}
+	p.later(time.Second, func() { p.step(&lease.Called{Op: o.Op}) })
+}
+
+// call asks the other region by HTTPS.
+func (p *process) call(o *link.Call) {
+	w := p.w
+	done := false
+	answer := func(r *wire.Response) func() {
+		return func() {
+			if !done {
+				done = true
+				p.step(&link.Called{ID: o.ID, Response: r})
+			}
+		}
+	}
+	p.later(callAnswer, func() {
+		if !done {
+			answer(nil)()
+		}
+	})
+	request := w.copyRequest(o.Request)
+	w.bridge.carry(p.region, func() {
+		q := w.active(1 - p.region)
+		if q == nil {
+			w.bridge.carry(1-p.region, func() { p.run2(answer(nil)) })
+			return
+		}
+		life := q.life
+		q.run2(func() {
+			if q.life != life {
+				return
+			}
+			q.response = nil
+			q.step(&node.Received{Token: 1, Request: request})
+			var r *wire.Response
+			if q.response != nil {
+				r = w.copyResponse(o.Request.Kind, q.response.Response)
+			}
+			w.bridge.carry(1-p.region, func() { p.run2(answer(r)) })
+		})
+	})
+}
+
+// run2 runs f when the process can, in the life that it has now.
+func (p *process) run2(f func()) {
+	if !p.up {
+		return
+	}
+	life := p.life
+	p.run(func() {
+		if p.life == life {
+			f()
+		}
+	})
+}
+
+// settings takes what operators said, as this region's replica shows it.
+func (p *process) settings() {
+	p.step(&node.Settings{Fleet: p.fleet()})
+}
+
+func (p *process) fleet() *setting.Fleet { return p.w.fleetOf(p.region) }
+
+// lookResult is the leases of both regions, as the replica shows them.
+func (p *process) look(o *lease.Look) {
+	t := &p.w.tables
+	t.read(p, func(ok bool) node.Event {
+		r := &lease.Read{Op: o.Op, Failed: !ok}
+		if ok {
+			r.Own, r.Theirs = t.leases(p.region)
+		}
+		return r
+	})
+}
+
+func (p *process) writeLease(o *lease.Write) {
+	wr := record.Lease(p.home(), o)
+	p.w.tables.write(p, &wr, func(err error) { p.step(&lease.Wrote{Op: o.Op, Result: leaseResult(err)}) })
+}
+
+func (p *process) claim(o *incident.Write) {
+	wr := record.Notice(o.Notice, p.node.Term(), keep)
+	p.w.tables.write(p, &wr, func(err error) { p.step(&incident.Wrote{Op: o.Op, Result: bookResult(err)}) })
+}
+
+func (p *process) history(o *presence.Journal) {
+	items := record.History(p.home(), o, keep)
+	conn, home := o.Conn, p.node.Home(o.ID.Store)
+	last := &o.Entries[len(o.Entries)-1]
+	through := max(last.Number, last.Until)
+	ack := beat.Ack{V: beat.Wire, Epoch: o.Epoch, Seq: o.Seq, Home: home, Incarnation: o.Incarnation, Through: through, Top: through}
+	p.w.tables.put(p, items, func(err error) {
+		if err == nil {
+			p.send(conn, packet{kind: packetAck, raw: ack.Encode()})
+		}
+	})
+}
+
+func (p *process) readMarks(o *incident.ReadMarks) {
+	t := &p.w.tables
+	t.read(p, func(ok bool) node.Event {
+		m := &incident.MarksRead{ID: o.ID, Failed: !ok}
+		if ok {
+			m.Sent = record.Told(o.Items, t.notices(p.region, p.clock().Wall), nil)
+		} else {
+			m.Sent = make([]bool, len(o.Items))
+		}
+		return m
+	})
+}
+
+// load reads what the table remembers, until that works.
+func (p *process) load(term int64) {
+	t := &p.w.tables
+	t.read(p, func(ok bool) node.Event {
+		if !ok {
+			return &retryLoad{term}
+		}
+		return &node.Loaded{
+			Term: term, Fleet: p.fleet(), Incidents: t.incidents(p.region),
+			Notices: t.notices(p.region, p.clock().Wall), Stores: t.stores(p.region),
+		}
+	})
+}
+
+// retryLoad is a load that the table refused.
+type retryLoad struct{ term int64 }
+
+func (p *process) post(o *link.Post) {
+	it := record.Mail(&o.Mail, p.clock().Wall)
+	p.w.tables.put(p, []table.Item{it}, func(error) {})
+}
+
+func (p *process) readMail(o *link.ReadMail) {
+	t := &p.w.tables
+	t.read(p, func(ok bool) node.Event {
+		m := &link.MailRead{Op: o.Op, Failed: !ok}
+		if ok {
+			m.Letters = t.mail(p.region)
+		}
+		return m
+	})
+}
+
+func (p *process) dropMail(o *link.Drop) {
+	w := p.w
+	keys := make([]table.Key, 0, len(o.Names))
+	for _, n := range o.Names {
+		keys = append(keys, record.MailKey(w.names[p.region], w.names[1-p.region], n))
+	}
+	w.tables.del(p, keys)
+}
+
+// saver is the twin of broker's: of each key only the newest item waits.
+type saver struct {
+	pending []saving
+	busy    bool
+}
+
+type saving struct {
+	item table.Item
+	gone bool
+}
+
+func (s *saver) reset() { s.pending, s.busy = s.pending[:0], false }
+
+func (p *process) save(v saving) {
+	s := &p.saver
+	for i := range s.pending {
+		if s.pending[i].item.Key == v.item.Key {
+			s.pending[i] = v
+			return
+		}
+	}
+	s.pending = append(s.pending, v)
+	p.flush(0)
+}
+
+// flush writes what waits, after d.
+func (p *process) flush(d time.Duration) {
+	s := &p.saver
+	if s.busy || len(s.pending) == 0 {
+		return
+	}
+	s.busy = true
+	p.later(d, func() {
+		batch := slices.Clone(s.pending)
+		s.pending = s.pending[:0]
+		var items []table.Item
+		var gone []table.Key
+		for _, v := range batch {
+			if v.gone {
+				gone = append(gone, v.item.Key)
+			} else {
+				items = append(items, v.item)
+			}
+		}
+		if len(gone) > 0 {
+			p.w.tables.del(p, gone)
+		}
+		p.w.tables.put(p, items, func(err error) {
+			s.busy = false
+			if err == nil {
+				p.flush(0)
+				return
+			}
+			for _, v := range batch {
+				if !slices.ContainsFunc(s.pending, func(x saving) bool { return x.item.Key == v.item.Key }) {
+					s.pending = append(s.pending, v)
+				}
+			}
+			p.flush(time.Second)
+		})
+	})
+}
+
+// news is what people may know.
+func (p *process) news(node.Out) {}

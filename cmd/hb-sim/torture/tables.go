@@ -1,0 +1,303 @@
+package torture
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/lease"
+	"github.com/hb-mesh/hb-mesh/broker/node"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/record"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
+	"github.com/hb-mesh/hb-mesh/broker/table"
+)
+
+// tableTimeout is how long a broker waits for a call of the table.
+const tableTimeout = 5 * time.Second
+
+// ailment is what is wrong with one region's replica.
+type ailment struct {
+	refuse   bool          // every call is refused
+	throttle int           // of 100 calls so many are refused
+	slow     time.Duration // how much longer a call takes
+	lost     int           // of 100 writes so many lose their answer
+}
+
+// carriage is how items get from one replica to the other.
+type carriage struct {
+	cut     bool
+	held    []*row
+	delay   time.Duration
+	shuffle bool // each item takes a time of its own, up to delay
+}
+
+// tables is the table in both regions, and what is wrong with it.
+type tables struct {
+	w        *world
+	replicas [2]*replica
+	ailing   [2]ailment
+	carriage [2]carriage // from that region to the other
+
+	incidentPKs, storePKs, settingPKs []string
+}
+
+func (t *tables) init(w *world) {
+	t.w = w
+	for i := range t.replicas {
+		t.replicas[i] = newReplica(w.names[i], i, w.wall)
+		t.replicas[i].carry = func(r *row) { t.carry(i, r) }
+		t.replicas[i].foreign = func(k table.Key) { w.truth.twoWriters(i, k) }
+	}
+	t.incidentPKs, t.storePKs = record.IncidentPKs(), record.StorePKs()
+	for b := range table.Buckets {
+		t.settingPKs = append(t.settingPKs, table.OperatorPK(b))
+	}
+}
+
+func (t *tables) reset() {
+	for i := range t.replicas {
+		t.replicas[i].reset()
+		t.ailing[i] = ailment{}
+		c := &t.carriage[i]
+		c.cut, c.held, c.delay, c.shuffle = false, c.held[:0], 0, false
+	}
+}
+
+// carry takes a row to the other region.
+func (t *tables) carry(from int, r *row) {
+	c := &t.carriage[from]
+	if c.cut {
+		c.held = append(c.held, r)
+		return
+	}
+	d := t.w.rng.between(150*time.Millisecond, 1200*time.Millisecond)
+	switch {
+	case c.shuffle:
+		d += t.w.rng.between(0, c.delay)
+	default:
+		d += c.delay
+	}
+	t.w.after(d, func() { t.arrive(from, r) })
+}
+
+func (t *tables) arrive(from int, r *row) {
+	if c := &t.carriage[from]; c.cut {
+		c.held = append(c.held, r)
+		return
+	}
+	t.replicas[1-from].apply(r)
+	if strings.HasPrefix(r.item.PK, "set#") {
+		t.w.settingsChanged(1 - from)
+	}
+}
+
+// heal lets the replication of a region go on: what was held arrives in an
+// order of its own.
+func (t *tables) heal(from int) {
+	c := &t.carriage[from]
+	c.cut, c.delay, c.shuffle = false, 0, false
+	held := c.held
+	c.held = nil
+	for _, r := range held {
+		t.w.after(t.w.rng.between(50*time.Millisecond, 2*time.Second), func() { t.arrive(from, r) })
+	}
+}
+
+// verdict is what becomes of a call.
+type verdict struct {
+	refused, lost bool
+	at, answer    time.Duration // when it is done, and when the caller knows
+}
+
+func (t *tables) judge(region int, writes bool) verdict {
+	a, w := &t.ailing[region], t.w
+	v := verdict{at: w.rng.between(2*time.Millisecond, 8*time.Millisecond)}
+	v.answer = v.at + 2*time.Millisecond
+	switch {
+	case a.refuse, a.throttle > 0 && w.rng.below(100) < a.throttle:
+		v.refused = true
+	case writes && a.lost > 0 && w.rng.below(100) < a.lost:
+		v.lost, v.answer = true, tableTimeout
+	}
+	if a.slow > 0 && !v.refused {
+		v.at += w.rng.between(0, a.slow)
+		v.answer = v.at + w.rng.between(0, a.slow/2)
+		if v.answer > tableTimeout || v.lost {
+			v.lost, v.answer = true, tableTimeout
+		}
+	}
+	return v
+}
+
+// read runs f when the replica is read: f says what the process hears.
+func (t *tables) read(p *process, f func(ok bool) node.Event) {
+	v, life := t.judge(p.region, false), p.life
+	t.w.after(min(v.at, v.answer), func() {
+		if p.life != life {
+			return
+		}
+		e := f(!v.refused && !v.lost)
+		p.later(max(0, v.answer-v.at), func() {
+			if r, ok := e.(*retryLoad); ok {
+				p.later(time.Second, func() { p.load(r.term) })
+				return
+			}
+			p.step(e)
+		})
+	})
+}
+
+// change runs do on the replica, and done in the process.
+func (t *tables) change(p *process, do func(*replica) error, done func(error)) {
+	v := t.judge(p.region, true)
+	if v.refused {
+		p.later(v.answer, func() { done(table.ErrUnavailable) })
+		return
+	}
+	err := table.ErrUnknown
+	t.w.after(v.at, func() {
+		if e := do(t.replicas[p.region]); !v.lost {
+			err = e
+		}
+	})
+	p.later(v.answer, func() { done(err) })
+}
+
+func (t *tables) write(p *process, w *table.Write, done func(error)) {
+	t.change(p, func(r *replica) error { return r.write(w) }, done)
+}
+
+func (t *tables) put(p *process, items []table.Item, done func(error)) {
+	t.change(p, func(r *replica) error {
+		for i := range items {
+			r.put(items[i], false)
+		}
+		return nil
+	}, done)
+}
+
+func (t *tables) del(p *process, keys []table.Key) {
+	t.change(p, func(r *replica) error {
+		for _, k := range keys {
+			r.put(table.Item{Key: k}, true)
+		}
+		return nil
+	}, func(error) {})
+}
+
+// leases are both regions', as one replica shows them.
+func (t *tables) leases(region int) (own, theirs *lease.Item) {
+	t.replicas[region].rows(record.LeasePK(), func(r *row) {
+		l, ok := r.memo.(*lease.Item)
+		if !ok {
+			if it, why := record.ReadLease(r.item); why == "" {
+				l = &it
+				r.memo = l
+			}
+		}
+		if r.item.Writer() == t.w.names[region] {
+			own = l
+		} else {
+			theirs = l
+		}
+	})
+	return own, theirs
+}
+
+func (t *tables) notices(region int, wall time.Time) []incident.Notice {
+	var all []incident.Notice
+	for _, pk := range record.NoticePKs(wall) {
+		t.replicas[region].rows(pk, func(r *row) {
+			if n, why := record.ReadNotice(r.item); why == "" {
+				all = append(all, n)
+			}
+		})
+	}
+	return all
+}
+
+func (t *tables) incidents(region int) []incident.Incident {
+	var all []incident.Incident
+	for _, pk := range t.incidentPKs {
+		t.replicas[region].rows(pk, func(r *row) {
+			if n, why := record.ReadIncident(r.item); why == "" {
+				all = append(all, n)
+			}
+		})
+	}
+	return all
+}
+
+func (t *tables) stores(region int) []presence.StoreItem {
+	var all []presence.StoreItem
+	for _, pk := range t.storePKs {
+		t.replicas[region].rows(pk, func(r *row) {
+			if n, why := record.ReadStore(r.item); why == "" {
+				all = append(all, n)
+			}
+		})
+	}
+	return all
+}
+
+func (t *tables) mail(region int) []wire.Mail {
+	var all []wire.Mail
+	t.replicas[region].rows(record.MailPK(t.w.names[region]), func(r *row) {
+		if m, why := record.ReadMail(r.item); why == "" {
+			all = append(all, m)
+		}
+	})
+	return all
+}
+
+// fleet is what operators said, as one replica shows it.
+func (t *tables) fleet(region int) *setting.Fleet {
+	var items []setting.Item
+	for _, pk := range t.settingPKs {
+		t.replicas[region].rows(pk, func(r *row) {
+			it, ok := r.memo.(*setting.Item)
+			if !ok {
+				s, err := setting.Decode(r.item.Doc)
+				if err != nil {
+					return
+				}
+				it = &setting.Item{Region: r.item.Writer(), Setting: s}
+				r.memo = it
+			}
+			items = append(items, *it)
+		})
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return setting.Join(items)
+}
+
+func leaseResult(err error) lease.Result {
+	switch {
+	case err == nil:
+		return lease.Done
+	case errors.Is(err, table.ErrConflict):
+		return lease.Refused
+	case errors.Is(err, table.ErrUnavailable):
+		return lease.Failed
+	default:
+		return lease.Uncertain
+	}
+}
+
+func bookResult(err error) incident.Result {
+	switch {
+	case err == nil:
+		return incident.Done
+	case errors.Is(err, table.ErrConflict):
+		return incident.Refused
+	case errors.Is(err, table.ErrUnavailable):
+		return incident.Failed
+	default:
+		return incident.Uncertain
+	}
+}

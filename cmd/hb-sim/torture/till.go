@@ -1,0 +1,186 @@
+package torture
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/roster"
+)
+
+// way is how a till beats.
+type way uint8
+
+const (
+	byMQTT way = iota
+	byHTTP
+	byDirect // to region 0 first
+	byOther  // to region 1 first
+)
+
+func (y way) direct() bool { return y >= byDirect }
+
+// till is one register, kiosk or display.
+type till struct {
+	w        *world
+	store    *store
+	index    int
+	id       beat.HostID
+	way      way
+	interval time.Duration
+	addr     netip.Addr
+
+	alive bool
+	life  int    // what an older life began ends in nothing
+	conn  uint64 // its MQTT connection; 0: none
+	cut   bool   // its cable
+	held  bool   // a beat waits in its socket
+}
+
+func (t *till) source() roster.Source { return roster.Source{Conn: t.conn, Addr: t.addr} }
+
+// start lets the till live: it beats at once.
+func (t *till) start() {
+	t.life++
+	t.alive = true
+	t.w.truth.hostUp(t)
+	t.loop(0)
+}
+
+// loop beats after d, and then within its promise.
+func (t *till) loop(d time.Duration) {
+	life := t.life
+	t.w.after(d, func() {
+		if t.life != life {
+			return
+		}
+		t.beat()
+		t.loop(t.interval - t.w.rng.between(0, t.interval/20))
+	})
+}
+
+// beat is one sign of life, on the way that the till has.
+func (t *till) beat() {
+	r := t.store.relay
+	switch {
+	case t.way.direct():
+		t.post(int(t.way-byDirect), true)
+	case t.cut:
+		t.held = t.conn != 0
+	case r == nil || !r.up:
+		t.conn = 0
+	case t.way == byMQTT:
+		t.publish(r)
+	default:
+		t.lan(r, &roster.Beat{From: t.source(), Beat: t.word()})
+	}
+}
+
+func (t *till) word() beat.Beat { return beat.Beat{Host: t.id, Interval: t.interval} }
+
+// publish beats over MQTT, on a new connection if there is none.
+func (t *till) publish(r *relay) {
+	if t.conn == 0 {
+		t.w.lastLan++
+		t.conn = t.w.lastLan
+		t.lan(r, &roster.Connected{From: t.source(), Host: t.id})
+	}
+	t.lan(r, &roster.Beat{From: t.source(), Beat: t.word()})
+}
+
+// lan brings an event to the relay.
+func (t *till) lan(r *relay, e roster.Event) {
+	r.later(t.w.rng.between(500*time.Microsecond, 4*time.Millisecond), func() { r.deliver(e) })
+}
+
+// post beats to a region, and to the other if that is no answer.
+func (t *till) post(region int, again bool) {
+	w := t.w
+	p := w.active(region)
+	cut := t.cut || t.store.wan[region]
+	if p == nil || cut {
+		if again && !t.cut {
+			life := t.life
+			wait := 50 * time.Millisecond
+			if cut {
+				wait = 5 * time.Second
+			}
+			w.after(wait, func() {
+				if t.life == life {
+					t.post(1-region, false)
+				}
+			})
+		}
+		return
+	}
+	life := p.life
+	w.after(w.rng.between(20*time.Millisecond, 60*time.Millisecond), func() {
+		if p.life == life {
+			p.run(func() {
+				if p.life == life {
+					p.step(&presence.Direct{Store: t.store.id, Beat: t.word()})
+				}
+			})
+		}
+	})
+}
+
+// die ends the till: crash says that its sockets close.
+func (t *till) die(crash bool) {
+	if !t.alive {
+		return
+	}
+	t.alive = false
+	t.life++
+	t.w.truth.hostDown(t)
+	t.hangUp(crash)
+}
+
+// hangUp ends its connection: at once, or by keepalive.
+func (t *till) hangUp(crash bool) {
+	r, from := t.store.relay, t.source()
+	conn := t.conn
+	t.conn = 0
+	if conn == 0 || r == nil || !r.up {
+		return
+	}
+	d := t.w.rng.between(time.Millisecond, 10*time.Millisecond)
+	if !crash {
+		d = t.interval * 3 / 2 // its keepalive is its interval
+	}
+	r.later(d, func() { r.deliver(&roster.Closed{From: from}) })
+}
+
+// bye stops the till on purpose.
+func (t *till) bye() {
+	if !t.alive {
+		return
+	}
+	t.alive = false
+	t.life++
+	t.w.truth.hostBye(t)
+	r := t.store.relay
+	if r == nil || !r.up || t.way.direct() || t.cut {
+		return
+	}
+	from := t.source()
+	t.lan(r, &roster.Bye{From: from, Host: t.id})
+	if t.conn != 0 {
+		r.later(5*time.Millisecond, func() { r.deliver(&roster.Closed{From: from, Clean: true}) })
+		t.conn = 0
+	}
+}
+
+// move changes the till's way: by DISCONNECT, within its promise.
+func (t *till) move(to way) {
+	if r := t.store.relay; t.conn != 0 && r != nil && r.up {
+		from := t.source()
+		r.later(time.Millisecond, func() { r.deliver(&roster.Closed{From: from, Clean: true}) })
+	}
+	t.conn, t.way = 0, to
+	if t.alive {
+		t.life++
+		t.loop(t.w.rng.between(0, t.interval/4))
+	}
+}

@@ -1,0 +1,192 @@
+package torture
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/node"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/roster"
+)
+
+// world is a whole mesh in virtual time. It is for one goroutine, and is used
+// again for the next seed.
+type world struct {
+	names []beat.Region
+	base  time.Time // the wall clock at the world's start
+
+	now    time.Duration
+	queue  queue
+	rng    chance
+	events int
+	steps  int
+
+	processes []*process // region 0's, then region 1's
+	tables    tables
+	bridge    bridge
+	channels  [2][]channel
+	stores    []*store
+	fleets    [2]*setting.Fleet
+	truth     witness
+	report    beat.Report
+	lastConn  uint64
+	lastLan   uint64
+
+	nodeOptions   node.Options
+	rosterOptions roster.Options
+
+	tracing bool
+	trace   func(line string)
+	failure *Violation
+}
+
+// Violation is a property that did not hold.
+type Violation struct{ Property, What string }
+
+// store is one restaurant.
+type store struct {
+	id    beat.StoreID
+	relay *relay // nil: it has none
+	tills []*till
+	wan   [2]bool // its way to a region is cut
+}
+
+// relayGone: the connections of the store's tills to the relay are over.
+func (s *store) relayGone(bool) {
+	for _, t := range s.tills {
+		t.conn = 0
+	}
+}
+
+const nodesPerRegion = 2
+
+func newWorld() *world {
+	w := &world{names: []beat.Region{"us-east-1", "us-west-2"}}
+	w.truth.w = w
+	w.bridge.w = w
+	w.tables.init(w)
+	w.nodeOptions = node.DefaultOptions()
+	w.nodeOptions.Incident.Channels = []incident.Channel{"people", "program"}
+	w.rosterOptions = roster.Options{Blip: 2 * time.Second, WarmUp: 5 * time.Minute, NewHostsPerHour: 0, MaxChanges: 6}
+	for g := range w.names {
+		for i := range nodesPerRegion {
+			w.processes = append(w.processes, &process{w: w, region: g, index: len(w.processes), name: fmt.Sprintf("%s-%c", w.names[g], 'a'+i)})
+		}
+	}
+	return w
+}
+
+func (w *world) wall() time.Time { return w.base.Add(w.now) }
+
+func (w *world) at(at time.Duration, do func())   { w.queue.add(at, do) }
+func (w *world) after(d time.Duration, do func()) { w.queue.add(w.now+d, do) }
+
+// reset makes the world empty, for a seed.
+func (w *world) reset(seed uint64) {
+	w.rng = chance{seed}
+	w.now, w.events, w.steps, w.failure = 0, 0, 0, nil
+	w.queue.reset()
+	w.tables.reset()
+	w.bridge.cut, w.bridge.delay, w.bridge.refuse = [2]bool{}, 0, false
+	w.stores = w.stores[:0]
+	w.fleets = [2]*setting.Fleet{}
+	w.base = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	w.lastConn, w.lastLan = 0, 0
+	for g := range w.channels {
+		w.channels[g] = w.channels[g][:0]
+		for _, n := range w.nodeOptions.Incident.Channels {
+			w.channels[g] = append(w.channels[g], channel{name: n})
+		}
+	}
+	for _, p := range w.processes {
+		p.up, p.node, p.yields, p.skew = false, nil, false, 0
+		p.life++
+	}
+}
+
+func (w *world) channel(region int, name incident.Channel) *channel {
+	for i := range w.channels[region] {
+		if c := &w.channels[region][i]; c.name == name {
+			return c
+		}
+	}
+	panic("no channel " + name)
+}
+
+// addStore opens a restaurant with a relay and tills.
+func (w *world) addStore(id beat.StoreID, relayed bool, tills int) *store {
+	s := &store{id: id}
+	if relayed {
+		s.relay = &relay{w: w, store: s, who: beat.Identity{Store: id, Relay: "r1"}, disk: newDisk(&w.rng)}
+		for g := range s.relay.paths {
+			s.relay.paths[g] = &path{w: w, relay: s.relay, to: g}
+		}
+	}
+	for i := range tills {
+		t := &till{w: w, store: s, index: i, id: beat.HostID(fmt.Sprintf("pos%d", i+1)), interval: 20 * time.Second, addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})}
+		s.tills = append(s.tills, t)
+	}
+	w.stores = append(w.stores, s)
+	return s
+}
+
+// active is the process of a region that a load balancer finds; nil: none.
+func (w *world) active(region int) *process {
+	var best *process
+	for _, p := range w.processes[region*nodesPerRegion : (region+1)*nodesPerRegion] {
+		if p.up && p.door && (best == nil || best.stalled && !p.stalled) {
+			best = p
+		}
+	}
+	return best
+}
+
+// run lets time pass until an instant.
+func (w *world) run(until time.Duration) {
+	for len(w.queue.events) > 0 && w.queue.events[0].at <= until && w.failure == nil {
+		e := w.queue.take()
+		w.now = e.at
+		w.events++
+		e.do()
+	}
+	w.now = until
+}
+
+func (w *world) fail(property, what string) {
+	if w.failure == nil {
+		w.failure = &Violation{property, what}
+	}
+}
+
+func (w *world) lifeName(p *process) string { return fmt.Sprintf("%s.%d", p.name, p.life) }
+
+func (w *world) fleetOf(region int) *setting.Fleet { return w.fleets[region] }
+
+// settingsChanged: something that operators said arrived in a region.
+func (w *world) settingsChanged(region int) {
+	w.after(w.rng.between(0, 3*time.Second), func() {
+		w.fleets[region] = w.tables.fleet(region)
+		for _, p := range w.processes {
+			if p.region == region && p.up {
+				p.run2(p.settings)
+			}
+		}
+	})
+}
+
+// copyRequest and copyResponse take a message over the wire.
+func (w *world) copyRequest(r *wire.Request) *wire.Request { return r }
+
+func (w *world) copyResponse(_ wire.Kind, r *wire.Response) *wire.Response { return r }
+
+func (w *world) tracef(format string, args ...any) {
+	if w.tracing {
+		w.trace(fmt.Sprintf("%9.3fs ", w.now.Seconds()) + fmt.Sprintf(format, args...))
+	}
+}
+
+func (w *world) traceOut(p *process, o node.Out) { w.tracef("%s: %T %+v", p.name, o, o) }
