@@ -173,8 +173,10 @@ func (l *Link) call(w *waiting) {
 // called takes the end of a call.
 func (l *Link) called(e *Called) {
 	i := slices.IndexFunc(l.waiting, func(w *waiting) bool { return w.call == e.ID })
-	if e.ID == 0 || i < 0 {
-		l.emit(&Ignored{Reason: Late})
+	if e.ID == 0 || i < 0 { // a letter was faster, or the call took too long
+		if e.Response != nil {
+			l.emit(&Ignored{Reason: Late})
+		}
 		return
 	}
 	w := l.waiting[i]

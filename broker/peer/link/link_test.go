@@ -1,0 +1,342 @@
+package link_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/peer/link"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// pair is both regions' links, the calls between them, and the mail.
+type pair struct {
+	t    *testing.T
+	now  time.Duration
+	east *end
+	west *end
+	// lag is how late a letter, and a lease, is seen.
+	lag    time.Duration
+	noMail bool
+	post   []letter
+}
+
+type letter struct {
+	mail    wire.Mail
+	at      time.Duration
+	dropped bool
+}
+
+// end is one region's.
+type end struct {
+	region beat.Region
+	l      *link.Link
+	// cut: its calls are not answered.
+	cut     bool
+	counter int64
+	leases  []time.Duration // when each counter was written
+	got     []string        // what came out, in words
+	asked   []*wire.Request
+	posted  int
+	reads   int
+	late    []late
+}
+
+type late struct {
+	id uint64
+	at time.Duration
+}
+
+func newPair(t *testing.T) *pair {
+	p := &pair{t: t, lag: 300 * time.Millisecond}
+	for _, r := range []beat.Region{"us-east-1", "us-west-2"} {
+		o := link.DefaultOptions()
+		o.Region, o.Other, o.Node, o.Term = r, "us-west-2", "n-"+string(r), 5
+		e := &end{region: r}
+		if r == "us-west-2" {
+			o.Other = "us-east-1"
+			p.west = e
+		} else {
+			p.east = e
+		}
+		e.l = link.New(o, beat.Now{})
+	}
+	return p
+}
+
+func (p *pair) other(e *end) *end {
+	if e == p.east {
+		return p.west
+	}
+	return p.east
+}
+
+func (p *pair) step(e *end, ev link.Event) {
+	for _, o := range e.l.Step(beat.Now{Mono: p.now}, ev, nil) {
+		p.did(e, o)
+	}
+}
+
+func (p *pair) did(e *end, o link.Out) {
+	say := func(format string, args ...any) { e.got = append(e.got, fmt.Sprintf(format, args...)) }
+	switch o := o.(type) {
+	case *link.Call:
+		if e.cut {
+			e.late = append(e.late, late{o.ID, p.now + 5*time.Second})
+			return
+		}
+		q := p.other(e)
+		p.step(q, &link.Heard{})
+		p.step(e, &link.Called{ID: o.ID, Response: q.answer(o.Request)})
+	case *link.Post:
+		e.posted++
+		if !p.noMail {
+			p.post = append(p.post, letter{mail: o.Mail, at: p.now})
+		}
+	case *link.ReadMail:
+		e.reads++
+		r := &link.MailRead{Op: o.Op}
+		for _, l := range p.post {
+			if l.mail.To == e.region && p.now >= l.at+p.lag && !l.dropped {
+				r.Letters = append(r.Letters, l.mail)
+			}
+		}
+		slices.Reverse(r.Letters) // their order says nothing
+		p.step(e, r)
+	case *link.Drop:
+		for i := range p.post {
+			if p.post[i].mail.From == e.region && slices.Contains(o.Names, p.post[i].mail.Name()) {
+				p.post[i].dropped = true
+			}
+		}
+	case *link.Received:
+		a := e.answer(o.Request)
+		p.step(e, &link.Reply{Name: o.Name, Kind: o.Request.Kind, Response: a})
+	case *link.Answered:
+		say("answered %d by %s", o.ID, o.Answer.Node)
+	case *link.ToldAnswered:
+		say("told %d by %s", o.ID, o.Answer.Node)
+	case *link.Unanswered:
+		say("unanswered %d", o.ID)
+	case *link.Ignored:
+		say("ignored: %s", o.Reason)
+	}
+}
+
+func (e *end) answer(r *wire.Request) *wire.Response {
+	if r.Kind != wire.Heard || len(r.News) > 0 {
+		e.asked = append(e.asked, r)
+	}
+	a := &wire.Response{State: wire.State{Node: string(e.region), Term: 5}}
+	switch r.Kind {
+	case wire.Ask:
+		a.Ask = &presence.Answer{Node: string(e.region), Term: 5, Stores: r.Ask.Stores}
+	case wire.Told:
+		a.Told = &incident.ToldAnswer{Node: string(e.region), Term: 5}
+	}
+	return a
+}
+
+// run lets time pass, in steps of 100 ms; both renew their leases.
+func (p *pair) run(d time.Duration) {
+	for stop := p.now + d; p.now < stop; {
+		p.now += 100 * time.Millisecond
+		for _, e := range []*end{p.east, p.west} {
+			if p.now%(3*time.Second) == 0 {
+				e.counter++
+				e.leases = append(e.leases, p.now)
+				p.step(e, &link.Renewed{Lease: wire.Moment{Term: 5, Counter: e.counter}, At: p.now})
+				seen := int64(0)
+				for i, at := range p.other(e).leases {
+					if p.now >= at+p.lag {
+						seen = int64(i + 1)
+					}
+				}
+				p.step(e, &link.Seen{Lease: wire.Moment{Term: 5, Counter: seen}})
+			}
+			e.late = slices.DeleteFunc(e.late, func(l late) bool {
+				if p.now < l.at {
+					return false
+				}
+				p.step(e, &link.Called{ID: l.id})
+				return true
+			})
+			if at, _ := e.l.Next(); at <= p.now {
+				p.step(e, nil)
+			}
+		}
+	}
+}
+
+func (p *pair) want(e *end, words ...string) {
+	p.t.Helper()
+	if !slices.Equal(e.got, words) {
+		p.t.Fatalf("%v: %s got %q, want %q", p.now, e.region, e.got, words)
+	}
+	e.got = nil
+}
+
+func question() *presence.Question {
+	return &presence.Question{From: "us-east-1", Node: "n", Term: 5, Stores: []presence.StoreView{{Store: "demo", View: presence.ViewLost}}}
+}
+
+func TestAQuestionByHTTPSNeedsNoMail(t *testing.T) {
+	p := newPair(t)
+	p.run(time.Minute)
+	p.step(p.east, &link.Ask{ID: 7, Question: question()})
+	p.want(p.east, "answered 7 by us-west-2")
+	p.run(time.Minute)
+	if p.east.posted+p.west.posted+p.east.reads+p.west.reads != 0 {
+		t.Errorf("letters were written or read: %d %d %d %d", p.east.posted, p.west.posted, p.east.reads, p.west.reads)
+	}
+}
+
+// Where HTTPS is cut, in one direction or both, a letter is answered by one.
+func TestAQuestionGoesByMail(t *testing.T) {
+	for _, both := range []bool{true, false} {
+		p := newPair(t)
+		p.run(time.Minute)
+		p.east.cut, p.west.cut = true, both
+		p.run(30 * time.Second)
+		p.step(p.east, &link.Ask{ID: 7, Question: question()})
+		p.step(p.east, &link.Told{ID: 8, Question: &incident.ToldQuestion{From: "us-east-1"}})
+		asked := p.now
+		for len(p.east.got) < 2 && p.now < asked+time.Minute {
+			p.run(100 * time.Millisecond)
+		}
+		p.want(p.east, "answered 7 by us-west-2", "told 8 by us-west-2")
+		if took := p.now - asked; took > 10*time.Second {
+			t.Errorf("both cut %v: it took %v", both, took)
+		}
+		p.run(2 * time.Minute)
+		p.want(p.east) // one answer, and one only
+		p.east.cut, p.west.cut = false, false
+		p.run(3 * time.Minute)
+		for _, l := range p.post {
+			if !l.dropped {
+				t.Errorf("a letter stays: %+v", l.mail)
+			}
+		}
+	}
+}
+
+func TestBothWaysCutIsNoAnswer(t *testing.T) {
+	p := newPair(t)
+	p.run(time.Minute)
+	p.east.cut, p.noMail = true, true
+	p.step(p.east, &link.Ask{ID: 7, Question: question()})
+	p.run(34 * time.Second)
+	p.want(p.east)
+	p.run(2 * time.Second)
+	p.want(p.east, "unanswered 7")
+}
+
+// A question whose letter is on its way is answered at once when HTTPS heals.
+func TestHTTPSThatHealsAnswers(t *testing.T) {
+	p := newPair(t)
+	p.run(time.Minute)
+	p.east.cut, p.noMail = true, true
+	p.step(p.east, &link.Ask{ID: 7, Question: question()})
+	p.run(10 * time.Second)
+	p.east.cut = false
+	p.run(6 * time.Second)
+	p.want(p.east, "answered 7 by us-west-2")
+}
+
+// A letter that was late in replication is no evidence of anything, and a
+// letter from before a restart neither.
+func TestALateLetterIsStale(t *testing.T) {
+	p := newPair(t)
+	p.run(time.Minute)
+	p.east.cut, p.west.cut = true, true
+	p.step(p.east, &link.Ask{ID: 7, Question: question()})
+	p.run(6 * time.Second)
+	held := p.post
+	p.post = nil
+	p.run(40 * time.Second)
+	p.want(p.east, "unanswered 7")
+	asked := len(p.west.asked)
+	p.west.got = nil
+	for _, l := range held {
+		if l.mail.From == p.east.region {
+			l.dropped = false
+			p.post = append(p.post, l)
+		}
+	}
+	p.run(4 * time.Second)
+	if len(p.west.asked) != asked || !slices.Contains(p.west.got, "ignored: stale") {
+		t.Errorf("asked %d times, got %q", len(p.west.asked)-asked, p.west.got)
+	}
+}
+
+// Verdicts arrive in their order, all, by whichever way.
+func TestForwardsArriveInOrder(t *testing.T) {
+	p := newPair(t)
+	p.run(time.Minute)
+	for i := range 12 {
+		p.east.cut = i%4 == 1 || i%4 == 2
+		p.west.cut = p.east.cut
+		var v []presence.Verdict
+		for k := range 300 {
+			v = append(v, presence.Verdict{Store: "demo", Condition: presence.StoreDown, Cause: presence.Cause{Number: uint64(i*300 + k)}})
+		}
+		p.step(p.east, &link.Forward{Verdicts: v})
+		p.step(p.east, &link.Tell{News: []presence.News{{Store: "demo", Host: "pos1"}}})
+		p.run(20 * time.Second)
+	}
+	p.east.cut, p.west.cut = false, false
+	p.run(time.Minute)
+	next, news := uint64(0), 0
+	for _, r := range p.west.asked {
+		news += len(r.News)
+		for _, v := range r.Verdicts {
+			if v.Cause.Number > next {
+				t.Fatalf("verdict %d came before %d", v.Cause.Number, next)
+			}
+			next = max(next, v.Cause.Number+1)
+		}
+	}
+	if next != 12*300 || news < 12 {
+		t.Errorf("%d verdicts and %d news arrived", next, news)
+	}
+	if n, v, _, _ := p.east.l.Queued(); n+v != 0 {
+		t.Errorf("%d news and %d verdicts wait", n, v)
+	}
+}
+
+func TestAFullLaneDropsItsOldest(t *testing.T) {
+	o := link.DefaultOptions()
+	o.Region, o.Other, o.Queue = "us-east-1", "us-west-2", 3
+	l := link.New(o, beat.Now{})
+	for i := range 5 {
+		l.Step(beat.Now{}, &link.Forward{Verdicts: []presence.Verdict{{Store: "demo", Condition: presence.Well, Cause: presence.Cause{Number: uint64(i)}}}}, nil)
+	}
+	if _, v, _, dropped := l.Queued(); v != 3 || dropped != 2 {
+		t.Errorf("%d wait, %d were dropped", v, dropped)
+	}
+}
+
+// An answer of a node that was replaced is none.
+func TestAnAnswerOfAnOldTermIsIgnored(t *testing.T) {
+	p := newPair(t)
+	p.run(time.Minute)
+	p.east.cut, p.west.cut = true, true
+	p.run(10 * time.Second)
+	p.step(p.east, &link.Ask{ID: 7, Question: question()})
+	p.step(p.east, &link.Seen{Lease: wire.Moment{Term: 6, Counter: 1}})
+	p.run(2 * time.Second)
+	p.step(p.east, &link.Seen{Lease: wire.Moment{Term: 6, Counter: 2}})
+	p.east.got = nil
+	p.run(700 * time.Millisecond)
+	for range 30 {
+		p.step(p.east, &link.Seen{Lease: wire.Moment{Term: 6, Counter: 2}})
+		p.run(100 * time.Millisecond)
+	}
+	if slices.Contains(p.east.got, "answered 7 by us-west-2") {
+		t.Errorf("got %q", p.east.got)
+	}
+}
