@@ -231,9 +231,15 @@ func (d *Desk) pin(ctx context.Context, who Actor, store beat.StoreID, region be
 
 // describe is a rule for the audit.
 func describe(r *setting.Rule) string {
-	doc, err := json.Marshal(r)
-	if err != nil {
-		return r.ID
+	what := r.Words()
+	if r.Incident != "" {
+		what = "incident " + r.Incident
 	}
-	return beat.CutText(string(doc), 1000)
+	if !r.Until.IsZero() {
+		what += " until " + r.Until.UTC().Format(time.RFC3339)
+	}
+	if r.Why != "" {
+		what += ": " + r.Why
+	}
+	return fmt.Sprintf("%s (%s)", beat.CutText(what, 1000), r.ID)
 }

@@ -2,7 +2,9 @@ package setting
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,6 +152,30 @@ func (m *Match) validateMatch() error {
 		}
 	}
 	return checkTags(m.Tags)
+}
+
+// Words say what a rule is about, for people: demo/pos3, or everything.
+func (m *Match) Words() string {
+	var parts []string
+	add := func(name string, texts []string) {
+		if len(texts) > 0 {
+			parts = append(parts, name+strings.Join(texts, ", "))
+		}
+	}
+	if len(m.Stores) == 1 && len(m.Hosts) == 1 {
+		parts = append(parts, m.Stores[0]+"/"+m.Hosts[0])
+	} else {
+		add("", m.Stores)
+		add("hosts ", m.Hosts)
+	}
+	add("kinds ", m.Kinds)
+	for _, key := range slices.Sorted(maps.Keys(m.Tags)) {
+		parts = append(parts, key+"="+m.Tags[key])
+	}
+	if len(parts) == 0 {
+		return "everything"
+	}
+	return strings.Join(parts, "; ")
 }
 
 // About says whether a rule may be about a store, by the names of stores alone.

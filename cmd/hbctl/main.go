@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // hours are shown on machines without a zone database too
 
 	"github.com/hb-mesh/hb-mesh/cmd/hbctl/cli"
 )

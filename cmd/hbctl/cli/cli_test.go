@@ -36,11 +36,32 @@ var mesh = answers{
 	"GET /v1/keys": `{"items":[
 		{"id":"abc","name":"demo","roles":["beat"],"store":"demo","static":true},
 		{"id":"k2","roles":["read","admin"],"created":"2026-02-28T12:00:00Z"}],"next":""}`,
+	"GET /v1/explain": `{"at":"2026-03-01T12:00:00Z","region":"us-east-1","store":"demo","host":"pos3","state":"missing","since":"2026-03-01T11:52:03Z","zone":"Europe/Berlin",
+		"says":["Its relay says that the connection was lost.","sns and log were told by us-east-1 at 12:52:07 CET."],
+		"evidence":[{"region":"us-east-1","facts":[{"name":"session","value":"open, epoch 812"},{"name":"last report","value":"2s ago"},{"name":"teller","value":"this region"}]},
+		{"region":"us-west-2","facts":[{"name":"session","value":"open, epoch 640"},{"name":"answer to the ask","value":"open"}]}],
+		"next":[{"at":"2026-03-01T12:00:40Z","what":"the relay's journal is asked for again"},{"what":"its recovery is told when it beats"}]}`,
+	"GET /v1/declared": `{"items":[{"store":"berlin-1","timezone":"Europe/Berlin","tags":{"city":"Berlin"},"hours":` + berlin + `,"hosts":{"pos1":{},"pos2":{"interval":"30s"}},"version":3,"at":"2026-02-28T12:00:00Z","by":"anna"},
+		{"store":"demo","pin":"us-west-2","version":0}],"next":""}`,
+	"GET /v1/stores/berlin-1":           `{"store":"berlin-1","timezone":"Europe/Berlin","tags":{"city":"Berlin","brand":"burger"},"hours":` + berlin + `,"dates":{"2026-12-25":[]},"hosts":{"pos1":{},"pos2":{"interval":"30s","tags":{"kind":"kds"}}},"pin":"us-east-1","version":3,"at":"2026-02-28T12:00:00Z","by":"anna"}`,
+	"POST /v1/stores:apply":             `{"dryRun":false,"changes":[{"store":"alex","action":"create"},{"store":"ny-5th","action":"update","keys":["hours","tags"]}],"same":1,"failed":0}`,
+	"PUT /v1/stores/demo/pin":           "204 ",
+	"POST /v1/silences":                 `{"id":"01s","kind":"silence","stores":["demo"],"hosts":["pos3"],"from":"2026-03-01T12:00:00Z","until":"2026-03-01T14:00:00Z","by":"anna","why":"floor works"}`,
+	"GET /v1/silences":                  `{"items":[{"id":"01s","kind":"silence","stores":["demo"],"hosts":["pos3"],"from":"2026-03-01T12:00:00Z","until":"2026-03-02T14:00:00Z","by":"anna","why":"floor works"}],"next":""}`,
+	"DELETE /v1/silences/01s":           "204 ",
+	"POST /v1/maintenance":              `{"id":"01m","kind":"maintenance","stores":["demo"],"from":"2026-03-01T22:00:00Z","until":"2026-03-01T23:00:00Z","by":"anna"}`,
+	"GET /v1/maintenance":               `{"items":[],"next":""}`,
+	"POST /v1/pauses":                   `{"id":"01p","kind":"pause","from":"2026-03-01T12:00:00Z","until":"2026-03-01T13:00:00Z","by":"anna","why":"migration"}`,
+	"POST /v1/incidents/41aa/ack":       `{"id":"01a","kind":"ack","incident":"41aa","from":"2026-03-01T12:00:00Z","by":"anna"}`,
+	"GET /v1/audit":                     `{"items":[{"id":"01z","at":"2026-03-01T11:00:00Z","region":"us-east-1","who":"anna","key":"k2","from":"10.0.0.7","action":"begin silence","what":["silence of demo/pos3"],"count":1}],"next":""}`,
 	"POST /v1/keys":                     `{"id":"k3","roles":["beat"],"store":"demo","secret":"hbk_k3_secret"}`,
 	"DELETE /v1/keys/k2":                "204 ",
 	"DELETE /v1/stores/demo/hosts/pos3": "204 ",
 	"POST /v1/heartbeat":                `{"message":"OK"}`,
 }
+
+// berlin are the hours of a store.
+const berlin = `{"mon":["10:00-22:00"],"tue":["10:00-22:00"],"wed":["10:00-22:00"],"thu":["10:00-22:00"],"fri":["10:00-02:00"],"sat":["10:00-02:00"],"sun":[]}`
 
 func TestTablesArePrintedForPeople(t *testing.T) {
 	f := region(t, mesh)
@@ -53,6 +74,19 @@ func TestTablesArePrintedForPeople(t *testing.T) {
 		"notices":           {"notices"},
 		"history":           {"history", "demo"},
 		"history-of-a-host": {"history", "demo/pos3", "--day", "2026-03-01"},
+		"explain":           {"explain", "demo/pos3"},
+		"stores-apply":      {"stores", "apply", "../../../broker/setting/testdata/stores.yaml", "--by", "anna"},
+		"stores-show":       {"stores", "show"},
+		"stores-show-one":   {"stores", "show", "berlin-1"},
+		"pin":               {"pin", "demo", "us-west-2", "--by", "anna"},
+		"silence":           {"silence", "demo/pos3", "--for", "2h", "--why", "floor works", "--by", "anna"},
+		"silence-list":      {"silence", "list"},
+		"silence-end":       {"silence", "end", "01s", "--by", "anna"},
+		"maintenance":       {"maintenance", "add", "demo", "--from", "2026-03-01T22:00:00Z", "--for", "1h", "--by", "anna"},
+		"maintenance-list":  {"maintenance"},
+		"pause":             {"pause", "--for", "1h", "--why", "migration", "--by", "anna"},
+		"ack":               {"ack", "41aa", "--by", "anna"},
+		"audit":             {"audit"},
 		"keys":              {"keys", "list"},
 		"keys-create":       {"keys", "create", "--store", "demo"},
 		"keys-revoke":       {"keys", "revoke", "k2"},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -100,6 +101,11 @@ type call struct {
 	body   any
 	header http.Header
 	once   bool
+	// patience is how long an address may take, where that is more than --timeout.
+	patience time.Duration
+	// settings is a change that one region takes only: where one says so, the
+	// next is asked.
+	settings bool
 }
 
 // get reads path into out.
@@ -131,8 +137,13 @@ func (c *client) list(ctx context.Context, path string, query url.Values) ([]jso
 // do sends a call to the addresses in turn, until one answers.
 func (c *client) do(ctx context.Context, k call, out any) error {
 	var silent []string
+	var elsewhere error
 	for _, base := range c.bases {
 		err := c.ask(ctx, base, k, out)
+		if f := (*failure)(nil); k.settings && errors.As(err, &f) && f.status == http.StatusConflict {
+			elsewhere = cmp.Or(elsewhere, err)
+			continue
+		}
 		var none *noAnswer
 		if !errors.As(err, &none) {
 			return err
@@ -141,6 +152,9 @@ func (c *client) do(ctx context.Context, k call, out any) error {
 		if ctx.Err() != nil || k.once && !none.unsent {
 			break
 		}
+	}
+	if elsewhere != nil {
+		return elsewhere
 	}
 	f := &failure{exit: ExitNoAnswer, what: "no answer: " + strings.Join(silent, "; ")}
 	f.hint = "is it running? Name other addresses with --addr or HB_ADDR"
@@ -163,7 +177,7 @@ func (n *noAnswer) Unwrap() error { return n.err }
 
 // ask sends a call to one address. Its errors are *noAnswer and *failure.
 func (c *client) ask(ctx context.Context, base string, k call, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, max(c.timeout, k.patience))
 	defer cancel()
 	req, err := c.request(ctx, base, k)
 	if err != nil {
@@ -248,12 +262,14 @@ func refusal(base string, res *http.Response, raw []byte) error {
 			}
 		}
 	}
-	f := &failure{exit: ExitFailed, what: fmt.Sprintf("%s answered %d: %s", base, res.StatusCode, words)}
+	f := &failure{exit: ExitFailed, status: res.StatusCode, what: fmt.Sprintf("%s answered %d: %s", base, res.StatusCode, words)}
 	switch res.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		f.hint = "give a key that may do this with --key or HB_KEY; hbctl keys list shows what each may"
 	case http.StatusNotFound:
 		f.hint = "check the name: hbctl stores and hbctl hosts list what is known"
+	case http.StatusConflict:
+		f.hint = "name that region's address with --addr; hbctl status shows what answers"
 	case http.StatusTooManyRequests:
 		f.hint = "wait a minute, then try again"
 	case http.StatusServiceUnavailable:

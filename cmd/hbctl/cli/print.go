@@ -57,6 +57,18 @@ func (p *printer) table(head []string, rows [][]string, none string) error {
 	return nil
 }
 
+// sheet prints names and values, aligned.
+func (p *printer) sheet(lines [][2]string) error {
+	tw := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
+	for _, l := range lines {
+		fmt.Fprintln(tw, clean(l[0])+"\t"+clean(l[1]))
+	}
+	if err := tw.Flush(); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
 // show prints items as they came, or as a table of what row makes of each.
 func show[T any](p *printer, items []json.RawMessage, head []string, none string, row func(T) []string) error {
 	if p.json {

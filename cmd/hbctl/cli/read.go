@@ -8,8 +8,14 @@ import (
 	"time"
 )
 
-// storesCmd lists stores.
+// storesCmd lists stores, declares them, and shows what is declared.
 type storesCmd struct {
+	List  storesListCmd  `cmd:"" default:"withargs" help:"List the stores and their states (the default)."`
+	Apply storesApplyCmd `cmd:"" help:"Declare stores: opening hours, hosts, tags, from one file."`
+	Show  storesShowCmd  `cmd:"" help:"Show what is declared of a store, or of all."`
+}
+
+type storesListCmd struct {
 	State string `help:"Only stores in this state: up, suspect, down, stopped, direct, relay-dead, degraded, unknown." placeholder:"STATE"`
 }
 
@@ -30,7 +36,7 @@ type storeRow struct {
 }
 
 // Run lists the stores.
-func (c *storesCmd) Run(s *session) error {
+func (c *storesListCmd) Run(s *session) error {
 	items, err := s.api.list(s.ctx, "/v1/stores", filter("state", c.State))
 	if err != nil {
 		return err
@@ -80,6 +86,9 @@ type incidentRow struct {
 	Told     []string  `json:"told"`
 	Waits    string    `json:"waits"`
 	Message  string    `json:"message"`
+	Held     *struct {
+		Why string `json:"why"`
+	} `json:"held"`
 }
 
 // Run lists the incidents.
@@ -102,6 +111,9 @@ func (c *incidentsCmd) Run(s *session) error {
 		told := strings.Join(r.Told, ", ")
 		if told == "" && r.Waits != "" {
 			told = "no: " + r.Waits
+		}
+		if r.Held != nil && r.Open {
+			told = strings.TrimPrefix(strings.Join(r.Told, ", ")+"; ", "; ") + r.Held.Why
 		}
 		return []string{r.Kind, subject(r.Store, r.Host), s.out.ago(r.Since), state, strings.Join(r.SeenFrom, ", "), told, r.ID}
 	})

@@ -49,16 +49,23 @@ type grammar struct {
 	JSON       bool          `name:"json" help:"Print exactly one JSON array or object."`
 	Timeout    time.Duration `help:"How long one address may take to answer." default:"5s"`
 
-	Status    statusCmd    `cmd:"" help:"Show whether the regions can do their job."`
-	Stores    storesCmd    `cmd:"" help:"List the stores and their states."`
-	Hosts     hostsCmd     `cmd:"" help:"List hosts, or retire one."`
-	Incidents incidentsCmd `cmd:"" help:"List the open incidents."`
-	Notices   noticesCmd   `cmd:"" help:"List the last notices, and which channels took them."`
-	History   historyCmd   `cmd:"" help:"List what happened to a store's hosts on one day."`
-	Keys      keysCmd      `cmd:"" help:"Make, list and revoke the keys of beats and of the API."`
-	Subscribe subscribeCmd `cmd:"" help:"Subscribe to the notices at an SNS topic."`
-	Beat      beatCmd      `cmd:"" help:"Send one beat, as a register would."`
-	Demo      demoCmd      `cmd:"" help:"Pull a plug of the demo, or put it back."`
+	Status      statusCmd      `cmd:"" help:"Show whether the regions can do their job."`
+	Stores      storesCmd      `cmd:"" help:"List the stores and their states, declare them, show what is declared."`
+	Hosts       hostsCmd       `cmd:"" help:"List hosts, or retire one."`
+	Incidents   incidentsCmd   `cmd:"" help:"List the open incidents."`
+	Notices     noticesCmd     `cmd:"" help:"List the last notices, and which channels took them."`
+	History     historyCmd     `cmd:"" help:"List what happened to a store's hosts on one day."`
+	Explain     explainCmd     `cmd:"" help:"Say why a store or host is in its state, and what comes next."`
+	Silence     silenceCmd     `cmd:"" help:"Hold back what people are told of stores or hosts for a while."`
+	Maintenance maintenanceCmd `cmd:"" help:"Let stores be off for a while."`
+	Pause       pauseCmd       `cmd:"" help:"Tell people nothing for a while."`
+	Ack         ackCmd         `cmd:"" help:"Say that somebody deals with an incident."`
+	Pin         pinCmd         `cmd:"" help:"Choose the region that tells a store's incidents."`
+	Audit       auditCmd       `cmd:"" help:"List what operators did on one day."`
+	Keys        keysCmd        `cmd:"" help:"Make, list and revoke the keys of beats and of the API."`
+	Subscribe   subscribeCmd   `cmd:"" help:"Subscribe to the notices at an SNS topic."`
+	Beat        beatCmd        `cmd:"" help:"Send one beat, as a register would."`
+	Demo        demoCmd        `cmd:"" help:"Pull a plug of the demo, or put it back."`
 }
 
 const description = `Ask and tell the regions of an hb-mesh.
@@ -116,6 +123,8 @@ type failure struct {
 	what string
 	hint string
 	err  error
+	// status is that of an answer; 0: there was none.
+	status int
 }
 
 func (f *failure) Error() string {

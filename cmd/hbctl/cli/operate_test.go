@@ -1,0 +1,83 @@
+package cli_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hb-mesh/hb-mesh/cmd/hbctl/cli"
+)
+
+func TestWhatARuleSends(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"silence", "demo/pos3", "--for", "2h", "--why", "floor works"}, `"for":"2h0m0s","hosts":["pos3"],"kinds":null,"stores":["demo"],"tags":null,"why":"floor works"`},
+		{[]string{"silence", "add", "demo", "berlin-1", "--tag", "city=Berlin", "--kind", "host-failing", "--until", "2026-03-02T06:00:00+01:00"},
+			`"kinds":["host-failing"],"stores":["demo","berlin-1"],"tags":{"city":"Berlin"},"until":"2026-03-02T06:00:00+01:00"`},
+		{[]string{"pause", "--for", "1h"}, `POST /v1/pauses key=demo {"by":"anna","for":"1h0m0s"`},
+		{[]string{"maintenance", "add", "--tag", "a=b", "--for", "1h"}, `POST /v1/maintenance key=demo {"by":"anna","for":"1h0m0s","stores":null,"tags":{"a":"b"}`},
+		{[]string{"ack", "41aa", "--why", "on it"}, `POST /v1/incidents/41aa/ack key=demo {"by":"anna","why":"on it"}`},
+		{[]string{"silence", "end", "01s"}, `DELETE /v1/silences/01s?by=anna`},
+		{[]string{"pin", "demo", "none"}, `PUT /v1/stores/demo/pin key=demo {"by":"anna","region":"none"}`},
+	} {
+		f := region(t, mesh)
+		got := hbctl(t, append(c.args, "--by", "anna", "--addr", f.URL)...)
+		if sent := f.asked(t, 0); got.status != cli.ExitOK || !strings.Contains(strings.ReplaceAll(sent, `"by":"anna",`, `"by":"anna",`), c.want) {
+			t.Errorf("%v: exit %d, %s; sent %s", c.args, got.status, got.stderr, sent)
+		}
+	}
+}
+
+func TestWrongRulesAreNotSent(t *testing.T) {
+	f := region(t, mesh)
+	for _, args := range [][]string{
+		{"silence", "--for", "2h"}, {"silence", "demo"}, {"silence", "demo/", "--for", "2h"}, {"silence", "demo/pos1", "demo/pos2", "--for", "2h"},
+		{"silence", "demo", "--for", "2h", "--until", "2026-03-02T06:00:00Z"}, {"silence", "demo", "--until", "tomorrow"}, {"pause"},
+		{"maintenance", "add", "--for", "2h"}, {"maintenance", "add", "demo/pos1", "--for", "2h"}, {"maintenance", "add", "demo", "--from", "noon", "--for", "2h"},
+		{"explain", "demo/"}, {"audit", "--day", "today"}, {"stores", "apply", "nowhere.yaml"},
+	} {
+		got := hbctl(t, append(args, "--addr", f.URL)...)
+		if got.status != cli.ExitUsage || strings.Count(got.stderr, "\n") < 2 {
+			t.Errorf("%v: exit %d, %q", args, got.status, got.stderr)
+		}
+	}
+	if len(f.requests) > 0 {
+		t.Errorf("sent %q", f.requests)
+	}
+}
+
+func TestAFileThatIsWrongIsNotSent(t *testing.T) {
+	f := region(t, mesh)
+	path := filepath.Join(t.TempDir(), "stores.yaml")
+	if err := os.WriteFile(path, []byte("stores:\n  alex:\n    hour: closed\n  Bob:\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := hbctl(t, "stores", "apply", path, "--addr", f.URL)
+	if got.status != cli.ExitUsage || !strings.Contains(got.stderr, path+":3: stores.alex.hour: unknown key") || !strings.Contains(got.stderr, path+":4: stores.Bob") || len(f.requests) > 0 {
+		t.Errorf("exit %d, %s", got.status, got.stderr)
+	}
+}
+
+// The region that does not write settings says so, and the next is asked.
+func TestTheRegionThatWritesSettingsIsFound(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusConflict)
+		_, _ = io.WriteString(w, `{"title":"Conflict","status":409,"detail":"stores are written in us-east-1"}`)
+	}))
+	t.Cleanup(other.Close)
+	f := region(t, mesh)
+	if got := hbctl(t, "pin", "demo", "us-west-2", "--addr", other.URL, "--addr", f.URL); got.status != cli.ExitOK {
+		t.Errorf("exit %d, %s", got.status, got.stderr)
+	}
+	got := hbctl(t, "pin", "demo", "us-west-2", "--addr", other.URL)
+	if got.status != cli.ExitFailed || !strings.Contains(got.stderr, "written in us-east-1") || !strings.Contains(got.stderr, "--addr") {
+		t.Errorf("exit %d, %s", got.status, got.stderr)
+	}
+}
