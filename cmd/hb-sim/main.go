@@ -73,7 +73,7 @@ func (c *awsCmd) Run(ctx context.Context) error {
 
 type benchCmd struct {
 	Quick     bool     `help:"Only prove that every row can be measured; the figures say nothing."`
-	Only      []string `help:"Measure only these: ingest, touch, notice, relay." enum:"ingest,touch,notice,relay" placeholder:"ROW"`
+	Only      []string `help:"Measure only these: ingest, touch, notice, relay, fleet, cost." enum:"ingest,touch,notice,relay,fleet,cost" placeholder:"ROW"`
 	Mosquitto string   `help:"The mosquitto server to run (default: what .ci/mosquitto unpacked)." placeholder:"PATH"`
 	Relay     string   `help:"The hb-relay to run (default: the one beside this program)." placeholder:"PATH"`
 }

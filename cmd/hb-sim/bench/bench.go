@@ -34,7 +34,7 @@ func (b *Bench) Run(ctx context.Context) error {
 	parts := []struct {
 		name    string
 		measure func(context.Context) ([]Row, error)
-	}{{"ingest", b.ingest}, {"touch", b.touch}, {"notice", b.notice}, {"relay", b.relay}}
+	}{{"ingest", b.ingest}, {"touch", b.touch}, {"notice", b.notice}, {"relay", b.relay}, {"fleet", b.fleet}, {"cost", b.cost}}
 	var rows []Row
 	var broken []error
 	for _, p := range parts {

@@ -15,7 +15,7 @@ type Options struct {
 	// Quick proves that every row can be measured, in seconds. Its figures say
 	// nothing.
 	Quick bool
-	// Only is the rows to measure: ingest, touch, notice, relay; none is all.
+	// Only is the rows to measure: ingest, touch, notice, relay, fleet, cost; none is all.
 	Only []string
 	// Mosquitto is the mosquitto server to run, and MosquittoLibraries the
 	// folders of the libraries that it needs besides the system's, if any, with
@@ -85,6 +85,7 @@ type plan struct {
 	passes        int           // over all hosts, in a run
 	rounds        int           // of a register that is killed
 	settle, watch time.Duration // of the relay's process
+	steps         int           // of presence, for one report
 }
 
 // full is under five minutes in all, of the ten that it may take.
@@ -92,11 +93,11 @@ func (o *Options) plan() plan {
 	if o.Quick {
 		return plan{
 			runs: 1, warm: 50 * time.Millisecond, measure: 200 * time.Millisecond, stores: 500, passes: 2,
-			rounds: 5, settle: 3 * time.Second, watch: 2 * time.Second,
+			rounds: 5, settle: 3 * time.Second, watch: 2 * time.Second, steps: 1000,
 		}
 	}
 	return plan{
 		runs: 3, warm: time.Second, measure: 5 * time.Second, stores: 50_000, passes: 10,
-		rounds: 400, settle: 5 * time.Second, watch: time.Minute,
+		rounds: 400, settle: 5 * time.Second, watch: time.Minute, steps: 1_000_000,
 	}
 }
