@@ -22,6 +22,7 @@ type config struct {
 	// The first region sorts first.
 	SettingsRegion string `yaml:"settingsRegion" help:"the region through which stores are declared and pinned; default: the one that sorts first"`
 	Node           string `yaml:"node" help:"this process among those of the region; default: the region"`
+	NodeURL        string `yaml:"nodeUrl" help:"this node's HTTP door, http(s)://host:port, for the other nodes of its region; default: where it listens"`
 	MQTT           door   `yaml:"mqtt"`
 	HTTP           door   `yaml:"http"`
 	Insecure       bool   `yaml:"insecure" help:"allow doors without TLS that are not on loopback"`
@@ -79,12 +80,15 @@ type times struct {
 	Settle   time.Duration `yaml:"settle" help:"how long a node that starts opens nothing from silence"`
 	Reask    time.Duration `yaml:"reask" help:"how often a question without a final answer is repeated"`
 	Ask      time.Duration `yaml:"ask" help:"how long the other region has to answer"`
+	Mail     time.Duration `yaml:"mail" help:"how long the other region has to answer through the table, where it does not answer by HTTPS"`
 	Blind    time.Duration `yaml:"blind" help:"how long after a loss home tells without the other region's answer"`
 	Gather   time.Duration `yaml:"gather" help:"how long what happens in a store waits for more, to be one message"`
 	Takeover time.Duration `yaml:"takeover" help:"how long an incident may stay untold by the other region"`
 	AskAgain time.Duration `yaml:"askAgain" help:"how often the other region is asked while it says that it will tell"`
 	ByeLasts time.Duration `yaml:"byeLasts" help:"how long a goodbye excuses silence"`
 	History  time.Duration `yaml:"history" help:"how long history is kept"`
+	Lease    time.Duration `yaml:"lease" help:"how long a node stays its region's active one without a word; then a standby takes over"`
+	Renew    time.Duration `yaml:"renew" help:"how often the active node renews its lease, and a standby looks at it"`
 }
 
 func defaults() *config {
@@ -96,6 +100,7 @@ func defaults() *config {
 		Times: times{
 			Grace: o.Grace, Settle: o.Settle, Reask: o.Reask, Ask: o.AskTimeout, Blind: o.Blind, Gather: o.Gather,
 			Takeover: o.Takeover, AskAgain: o.AskAgain, ByeLasts: o.ByeLasts, History: o.HistoryFor,
+			Mail: o.MailTimeout, Lease: o.LeaseFor, Renew: o.LeaseRenew,
 		},
 		Log: settings.DefaultLogging(),
 	}
@@ -141,6 +146,9 @@ func (c *config) check() error {
 	}
 	if len(seen) == 2 {
 		c.checkPeer(bad)
+	}
+	if u, err := url.Parse(c.NodeURL); c.NodeURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		bad("nodeUrl: is not http(s)://host:port")
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		bad("zone: %w", err)
@@ -226,10 +234,13 @@ func (c *config) checkChannels(bad func(string, ...any)) {
 
 func (c *config) checkTimes(bad func(string, ...any)) {
 	t := &c.Times
-	for name, d := range map[string]time.Duration{"reask": t.Reask, "ask": t.Ask, "takeover": t.Takeover, "askAgain": t.AskAgain, "byeLasts": t.ByeLasts, "history": t.History} {
+	for name, d := range map[string]time.Duration{"reask": t.Reask, "ask": t.Ask, "takeover": t.Takeover, "askAgain": t.AskAgain, "byeLasts": t.ByeLasts, "history": t.History, "mail": t.Mail, "renew": t.Renew} {
 		if d <= 0 {
 			bad("times.%s: must be above 0", name)
 		}
+	}
+	if t.Lease < 2*t.Renew {
+		bad("times.lease: must be two times.renew or more")
 	}
 	for name, d := range map[string]time.Duration{"grace": t.Grace, "settle": t.Settle, "blind": t.Blind, "gather": t.Gather} {
 		if d < 0 {

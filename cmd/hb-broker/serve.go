@@ -33,12 +33,24 @@ func serve(ctx context.Context, c *config) error {
 	if err != nil {
 		return err
 	}
+	// A node whose region has another active one begins anew, as its standby.
+	for yields := false; ; yields = true {
+		if err := c.live(ctx, log, yields); !errors.Is(err, broker.ErrSuperseded) {
+			return err
+		}
+		log.Warn("starting anew, as a standby")
+	}
+}
+
+// live is one life of the node.
+func (c *config) live(ctx context.Context, log *slog.Logger, yields bool) error {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	o, err := c.options(log, reg)
 	if err != nil {
 		return err
 	}
+	o.Yields = yields
 	closeTable, err := c.openTable(ctx, &o)
 	if err != nil {
 		return err
@@ -66,6 +78,7 @@ func (c *config) options(log *slog.Logger, reg *prometheus.Registry) (broker.Opt
 	o.PeerURL, o.PeerSecret, o.Link = c.Peer.URL, []byte(string(c.Peer.Secret)), c.Link
 	o.Grace, o.Settle, o.Reask, o.Blind, o.ByeLasts = c.Times.Grace, c.Times.Settle, c.Times.Reask, c.Times.Blind, c.Times.ByeLasts
 	o.Gather, o.Takeover, o.AskAgain, o.AskTimeout = c.Times.Gather, c.Times.Takeover, c.Times.AskAgain, c.Times.Ask
+	o.MailTimeout, o.LeaseFor, o.LeaseRenew, o.NodeURL = c.Times.Mail, c.Times.Lease, c.Times.Renew, c.NodeURL
 	o.HistoryFor, o.Logger, o.Registry, o.Version = c.Times.History, log, reg, version
 	for i := range c.Keys {
 		k := &c.Keys[i]
