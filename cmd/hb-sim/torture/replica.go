@@ -68,6 +68,7 @@ type replica struct {
 	// carry takes what is written here to the other replica; foreign hears of
 	// a key that another region writes too.
 	carry   func(r *row)
+	memo    any // the next row's
 	foreign func(k table.Key)
 }
 
@@ -123,7 +124,8 @@ func (t *replica) put(it table.Item, gone bool) {
 	if !it.Expires.IsZero() {
 		it.Expires = it.Expires.UTC().Truncate(time.Second)
 	}
-	r := &row{item: it, stamp: stamp{t.now().UnixNano(), t.index, t.seq}, gone: gone}
+	r := &row{item: it, stamp: stamp{t.now().UnixNano(), t.index, t.seq}, gone: gone, memo: t.memo}
+	t.memo = nil
 	t.apply(r)
 	if t.carry != nil {
 		t.carry(r)

@@ -41,6 +41,8 @@ type tables struct {
 	ailing   [2]ailment
 	carriage [2]carriage // from that region to the other
 
+	memo any // of the write that begins
+
 	incidentPKs, storePKs, settingPKs []string
 }
 
@@ -167,7 +169,14 @@ func (t *tables) change(p *process, do func(*replica) error, done func(error)) {
 }
 
 func (t *tables) write(p *process, w *table.Write, done func(error)) {
-	t.change(p, func(r *replica) error { return r.write(w) }, done)
+	memo := t.memo
+	t.memo = nil
+	t.change(p, func(r *replica) error {
+		r.memo = memo
+		err := r.write(w)
+		r.memo = nil
+		return err
+	}, done)
 }
 
 func (t *tables) put(p *process, items []table.Item, done func(error)) {

@@ -36,6 +36,8 @@ type till struct {
 	conn  uint64 // its MQTT connection; 0: none
 	cut   bool   // its cable
 	held  bool   // a beat waits in its socket
+	// shadow: it is a second computer with another's name.
+	shadow bool
 }
 
 func (t *till) source() roster.Source { return roster.Source{Conn: t.conn, Addr: t.addr} }

@@ -7,21 +7,32 @@ import (
 )
 
 // witness tells the ground truth what really happens.
-type witness struct{ w *world }
+type witness struct {
+	w      *world
+	onTold func(region int, ch incident.Channel, n *incident.Notice)
+}
 
-func (t *witness) nodeDown(p *process)                                            {}
-func (t *witness) nodeReady(p *process)                                           {}
-func (t *witness) relayUp(r *relay)                                               {}
-func (t *witness) relayDown(r *relay)                                             {}
-func (t *witness) connects(r *relay, to int)                                      {}
-func (t *witness) hostUp(h *till)                                                 {}
-func (t *witness) hostDown(h *till)                                               {}
-func (t *witness) hostBye(h *till)                                                {}
-func (t *witness) refused(c *conn, why presence.Refusal)                          {}
-func (t *witness) twoWriters(region int, k table.Key)                             {}
-func (t *witness) told(region int, ch incident.Channel, n *incident.Notice)       {
+func (t *witness) nodeDown(p *process)                   {}
+func (t *witness) nodeStalls(p *process)                 {}
+func (t *witness) nodeReady(p *process)                  {}
+func (t *witness) relayUp(r *relay)                      {}
+func (t *witness) relayDown(r *relay)                    {}
+func (t *witness) connects(r *relay, to int)             {}
+func (t *witness) hostUp(h *till)                        {}
+func (t *witness) hostDown(h *till)                      {}
+func (t *witness) hostBye(h *till)                       {}
+func (t *witness) refused(c *conn, why presence.Refusal) {}
+func (t *witness) twoWriters(region int, k table.Key)    {}
+func (t *witness) told(region int, ch incident.Channel, n *incident.Notice) {
+	if t.onTold != nil {
+		t.onTold(region, ch, n)
+	}
+	if !t.w.tracing {
+		return
+	}
 	for _, it := range n.Items {
 		t.w.tracef("TOLD %s on %s: %s %s %s/%s (k %d) one-sided %v notice %s", t.w.names[region], ch, it.Kind, it.Change, it.Store, it.Host, it.K, n.OneSided, n.ID)
 	}
 }
+
 func (t *witness) answerLost(region int, ch incident.Channel, n *incident.Notice) {}

@@ -9,6 +9,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/node"
 	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
 	"github.com/hb-mesh/hb-mesh/broker/setting"
+	"github.com/hb-mesh/hb-mesh/broker/table"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 	"github.com/hb-mesh/hb-mesh/relay/roster"
 )
@@ -17,7 +18,9 @@ import (
 // again for the next seed.
 type world struct {
 	names []beat.Region
-	base  time.Time // the wall clock at the world's start
+	// leaseKeys are the regions' leases in the table.
+	leaseKeys [2]table.Key
+	base      time.Time // the wall clock at the world's start
 
 	now    time.Duration
 	queue  queue
@@ -35,6 +38,8 @@ type world struct {
 	report    beat.Report
 	lastConn  uint64
 	lastLan   uint64
+	said      int64 // numbers what operators say
+	relays    int   // numbers appliances
 
 	nodeOptions   node.Options
 	rosterOptions roster.Options
@@ -51,6 +56,7 @@ type Violation struct{ Property, What string }
 type store struct {
 	id    beat.StoreID
 	relay *relay // nil: it has none
+	twins []*relay
 	tills []*till
 	wan   [2]bool // its way to a region is cut
 }
@@ -69,6 +75,9 @@ func newWorld() *world {
 	w.truth.w = w
 	w.bridge.w = w
 	w.tables.init(w)
+	for g, n := range w.names {
+		w.leaseKeys[g] = table.LeaseKey(n)
+	}
 	w.nodeOptions = node.DefaultOptions()
 	w.nodeOptions.Incident.Channels = []incident.Channel{"people", "program"}
 	w.rosterOptions = roster.Options{Blip: 2 * time.Second, WarmUp: 5 * time.Minute, NewHostsPerHour: 0, MaxChanges: 6}
@@ -95,7 +104,7 @@ func (w *world) reset(seed uint64) {
 	w.stores = w.stores[:0]
 	w.fleets = [2]*setting.Fleet{}
 	w.base = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
-	w.lastConn, w.lastLan = 0, 0
+	w.lastConn, w.lastLan, w.said, w.relays = 0, 0, 0, 0
 	for g := range w.channels {
 		w.channels[g] = w.channels[g][:0]
 		for _, n := range w.nodeOptions.Incident.Channels {

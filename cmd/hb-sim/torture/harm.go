@@ -1,0 +1,170 @@
+package torture
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/node"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
+	"github.com/hb-mesh/hb-mesh/broker/table"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// drainFor is how long a node that stops has for its last marks.
+const drainFor = 2 * time.Second
+
+// drain stops a process on purpose, as package broker's Run does.
+func (p *process) drain() {
+	if !p.up || p.stalled || p.drained {
+		return
+	}
+	p.drained = true
+	p.step(&node.Drain{})
+	if !p.up {
+		return
+	}
+	p.door = false
+	for len(p.conns) > 0 { // the door closes: that is no evidence
+		c := p.conns[len(p.conns)-1]
+		p.conns = p.conns[:len(p.conns)-1]
+		c.brokerOpen = false
+		c.send(down, packet{kind: packetEnd})
+	}
+	p.later(drainFor, func() { p.step(&node.Leave{}) })
+}
+
+// stall lets a process stand still for d.
+func (p *process) stall(d time.Duration) {
+	if !p.up || p.stalled {
+		return
+	}
+	p.stalled = true
+	life := p.life
+	p.w.truth.nodeStalls(p)
+	p.w.after(d, func() {
+		if p.life == life {
+			p.resume()
+		}
+	})
+}
+
+// stall lets a relay stand still for d.
+func (r *relay) stall(d time.Duration) {
+	if !r.up || r.stalled {
+		return
+	}
+	r.stalled = true
+	life := r.life
+	r.w.after(d, func() {
+		if r.life == life {
+			r.resume()
+		}
+	})
+}
+
+// say writes what an operator says in a region.
+func (w *world) say(region int, s setting.Setting) {
+	s.Version, s.At, s.By = w.version(s.Kind, s.ID), w.wall(), "anna"
+	doc, err := setting.Encode(&s)
+	if err == nil {
+		_, err = setting.Decode(doc)
+	}
+	if err != nil {
+		w.fail("codec", err.Error())
+		return
+	}
+	w.tables.replicas[region].put(table.Item{Key: table.OperatorKey(w.names[region], string(s.Kind), s.ID), Doc: doc, Rev: s.Version}, false)
+	w.settingsChanged(region)
+}
+
+// version numbers what operators say.
+func (w *world) version(setting.Kind, string) int64 {
+	w.said++
+	return w.said
+}
+
+// silence holds back what people are told of a store, for d.
+func (w *world) silence(region int, s *store, d time.Duration) {
+	id := fmt.Sprintf("sil-%d", w.said)
+	w.say(region, setting.Setting{Kind: setting.Silence, ID: id, Rule: &setting.Rule{
+		ID: id, Kind: setting.Silence, Match: setting.Match{Stores: []string{string(s.id)}}, From: w.wall(), Until: w.wall().Add(d), By: "anna",
+	}})
+}
+
+// maintain says that a store may be off, for d.
+func (w *world) maintain(region int, s *store, d time.Duration) {
+	id := fmt.Sprintf("mnt-%d", w.said)
+	w.say(region, setting.Setting{Kind: setting.Maintenance, ID: id, Rule: &setting.Rule{
+		ID: id, Kind: setting.Maintenance, Match: setting.Match{Stores: []string{string(s.id)}}, From: w.wall(), Until: w.wall().Add(d), By: "anna",
+	}})
+}
+
+// pin says which region tells a store's incidents.
+func (w *world) pin(region int, s *store, to int) {
+	w.say(region, setting.Setting{Kind: setting.Pin, ID: string(s.id), Pin: w.names[to]})
+}
+
+// ack says that somebody deals with the last incident that was told of a store.
+func (w *world) ack(region int, incident string) {
+	id := fmt.Sprintf("ack-%d", w.said)
+	w.say(region, setting.Setting{Kind: setting.Ack, ID: id, Rule: &setting.Rule{
+		ID: id, Kind: setting.Ack, Incident: incident, From: w.wall(), By: "anna",
+	}})
+}
+
+// hours declares when a store is open: every day from so many minutes after
+// midnight, UTC, for that long.
+func (w *world) hours(region int, s *store, from, length time.Duration) {
+	clock := func(d time.Duration) string {
+		m := int(d/time.Minute) % (24 * 60)
+		return fmt.Sprintf("%02d:%02d", m/60, m%60)
+	}
+	span := []string{clock(from) + "-" + clock(from+length)}
+	week := map[string][]string{}
+	for _, day := range []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} {
+		week[day] = span
+	}
+	adopt := true
+	w.say(region, setting.Setting{Kind: setting.Declared, ID: string(s.id), Store: &setting.Declaration{
+		Timezone: "UTC", Hours: week, AutoAdopt: &adopt, ComeUp: "1m",
+	}})
+}
+
+// twin is another relay of the same identity: a copy of the disk, with the same
+// boot or another.
+func (r *relay) twin(sameBoot bool) *relay {
+	w := r.w
+	c := &relay{w: w, store: r.store, who: r.who, disk: r.disk.clone()}
+	for g := range c.paths {
+		c.paths[g] = &path{w: w, relay: c, to: g, cut: r.paths[g].cut}
+	}
+	r.store.twins = append(r.store.twins, c)
+	c.start()
+	if sameBoot {
+		c.boot, c.began = r.boot, r.began
+	}
+	return c
+}
+
+// replace puts a new appliance into the store: another id, an empty disk.
+func (s *store) replace() {
+	w, old := s.relay.w, s.relay
+	old.stop(false)
+	w.relays++
+	r := &relay{w: w, store: s, who: beat.Identity{Store: s.id, Relay: beat.RelayID(fmt.Sprintf("r%d", w.relays+1))}, disk: newDisk(&w.rng)}
+	for g := range r.paths {
+		r.paths[g] = &path{w: w, relay: r, to: g, cut: old.paths[g].cut}
+	}
+	s.relay = r
+	r.start()
+}
+
+// double is another computer that beats as the same host, from an address of
+// its own.
+func (t *till) double() *till {
+	d := *t
+	d.addr = netip.AddrFrom4([4]byte{10, 0, 1, byte(t.index + 1)})
+	d.conn, d.alive, d.held, d.shadow = 0, false, false, true
+	return &d
+}
