@@ -70,16 +70,7 @@ func (b *Broker) work(ctx context.Context) error {
 	g.Go(func() error { return b.sender.Run(ctx) })
 	g.Go(func() error { return b.keys.Run(ctx) })
 	g.Go(func() error { return b.desk.Run(ctx) })
-	g.Go(func() error {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-b.core.opened:
-		}
-		b.announce()
-		close(b.ready)
-		return b.gate.RunMQTT(ctx)
-	})
+	g.Go(func() error { return b.serveRelays(ctx) })
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
@@ -90,6 +81,30 @@ func (b *Broker) work(ctx context.Context) error {
 		return b.lost(ctx)
 	})
 	return g.Wait()
+}
+
+// shutAfter is how long relays may wait for a node that starts. Then its door
+// is shut: they find another one.
+const shutAfter = time.Second
+
+// serveRelays opens the MQTT door when the node is ready.
+func (b *Broker) serveRelays(ctx context.Context) error {
+	shut := time.NewTimer(shutAfter)
+	defer shut.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-shut.C:
+			b.gate.Shut()
+			b.log.Info("not ready: the MQTT door is shut", "why", b.core.Status())
+			continue
+		case <-b.core.opened:
+		}
+		b.announce()
+		close(b.ready)
+		return b.gate.RunMQTT(ctx)
+	}
 }
 
 // lost is why a node that was not asked to stop is over.

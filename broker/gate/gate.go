@@ -29,6 +29,7 @@ type Gate struct {
 	certs  map[string]*certificate // by door; a plain one has none
 
 	mqtt, http net.Listener // from Listen on
+	mqttAddr   net.Addr     // where the MQTT door listens, or did before Shut
 
 	mu       sync.Mutex // guards sessions
 	sessions map[presence.Conn]*session
@@ -96,7 +97,7 @@ func (g *Gate) Listen() error {
 	if err != nil {
 		return errors.Join(err, mqtt.Close())
 	}
-	g.mqtt, g.http = mqtt, web
+	g.mqtt, g.http, g.mqttAddr = mqtt, web, mqtt.Addr()
 	return nil
 }
 
@@ -126,8 +127,17 @@ func (g *Gate) secured(door string, l net.Listener) net.Listener {
 	return tls.NewListener(l, config)
 }
 
-// MQTTAddr is where the MQTT door listens; nil before Listen.
-func (g *Gate) MQTTAddr() net.Addr { return addrOf(g.mqtt) }
+// Shut closes the MQTT door until RunMQTT: who connects to a standby is
+// refused, and finds another door. It comes after Listen, and before RunMQTT.
+func (g *Gate) Shut() {
+	if g.mqtt != nil {
+		_ = g.mqtt.Close() // nobody was served
+		g.mqtt = nil
+	}
+}
+
+// MQTTAddr is where the MQTT door listens, once it does; nil before Listen.
+func (g *Gate) MQTTAddr() net.Addr { return g.mqttAddr }
 
 // HTTPAddr is where the HTTP door listens; nil before Listen.
 func (g *Gate) HTTPAddr() net.Addr { return addrOf(g.http) }

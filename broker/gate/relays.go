@@ -209,8 +209,15 @@ func (g *Gate) Close(conn presence.Conn, why string) { g.door.Disconnect(uint64(
 // RunMQTT serves relays until ctx ends, and returns when every connection has
 // ended. Listen comes before.
 func (g *Gate) RunMQTT(ctx context.Context) error {
-	if g.mqtt == nil {
+	switch {
+	case g.mqttAddr == nil:
 		return errors.New("gate: RunMQTT before Listen")
+	case g.mqtt == nil: // it was shut
+		l, err := g.bind(mqttDoor, g.mqttAddr.String())
+		if err != nil {
+			return err
+		}
+		g.mqtt = l
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	swept := make(chan struct{})
