@@ -6,6 +6,8 @@
 //	                    ├─────► GET /v1/summary, regions, stores, hosts, incidents, notices
 //	table ──Archive─────┼─────► GET /v1/history
 //	credential ──Keys───┼─────► GET, POST, DELETE /v1/keys
+//	operator ──Declarations, Rules ◄──► stores, silences, maintenance, pauses, acks, audit
+//	broker ──Explainer──┼─────► GET /v1/explain
 //	broker ◄──Operator──┘ ◄──── DELETE /v1/stores/{store}/hosts/{host}
 //
 // The page is written in web/src and built by web/build into assets, which are

@@ -3,12 +3,14 @@
 
 import { effect } from "@preact/signals";
 import { render } from "preact";
+import { Explain } from "./explain";
 import { Activity, Notices } from "./feed";
 import { Hero, Lost, Top } from "./hero";
 import { Incidents } from "./incidents";
 import { Login } from "./login";
 import { attach, hbMesh, mounted } from "./panels";
 import { Regions } from "./regions";
+import { Rules } from "./rules";
 import { denied, link, start, view } from "./state";
 import { few, Stores } from "./stores";
 
@@ -22,10 +24,12 @@ function Page() {
   return (
     <>
       <Lost />
+      <Explain />
       <div class={link.value === "lost" ? "page stale" : "page"}>
         <Top v={v} />
         <main>
           <Hero v={v} />
+          <Rules rules={v.rules} total={v.ruleCount} />
           <div class="columns">
             <div class="side">
               <Incidents incidents={v.incidents} total={v.summary.openIncidents} />

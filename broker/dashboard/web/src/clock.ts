@@ -51,3 +51,10 @@ export function wall(t: number): string {
 export function full(t: number): string {
   return fullFormat.format(t);
 }
+
+/** here is an instant to the minute, with the zone, and the day if it is not today's. */
+export function here(t: number, where?: string): string {
+  const day: Intl.DateTimeFormatOptions = dayFormat.format(t) === dayFormat.format(now.peek()) ? {} : { weekday: "short", day: "numeric", month: "short" };
+  const form = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short", timeZone: where, ...day });
+  return form.format(t);
+}

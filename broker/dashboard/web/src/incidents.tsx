@@ -1,6 +1,8 @@
 // Open incidents: what, where, since when, who tells, and what it waits for.
 
+import { Why } from "./explain";
 import { Mark } from "./marks";
+import { Holding } from "./rules";
 import type { Incident } from "./types";
 import { Since } from "./when";
 
@@ -9,6 +11,14 @@ const kinds: Record<string, { word: string; state: string }> = {
   "host-failing": { word: "Host failing", state: "failing" },
   "store-down": { word: "Store down", state: "down" },
   "relay-dead": { word: "Relay dead, store alive", state: "relay-dead" },
+  "store-lan": { word: "Store LAN", state: "down" },
+  "did-not-come-up": { word: "Did not come up", state: "missing" },
+  "never-seen": { word: "Never seen", state: "missing" },
+  flapping: { word: "Flapping", state: "failing" },
+  conflict: { word: "Two with one identity", state: "failing" },
+  "region-down": { word: "Region down", state: "down" },
+  "region-path": { word: "Region out of reach of stores", state: "degraded" },
+  "region-blind": { word: "Region sees too little to judge", state: "unknown" },
 };
 
 export function Incidents({ incidents, total }: { incidents: Incident[]; total: number }) {
@@ -31,11 +41,13 @@ function Row({ i }: { i: Incident }) {
       <Mark state={kind.state} size={20} />
       <div>
         <p class="what">
-          <strong>{kind.word}</strong> <span class="name">{i.host ? `${i.store}/${i.host}` : i.store}</span>
+          <strong>{kind.word}</strong>{" "}
+          {i.store && <Why store={i.store} host={i.host}><span class="name">{i.host ? `${i.store}/${i.host}` : i.store}</span></Why>}
         </p>
         <p>Since <Since t={i.since} pm={i.sinceUncertaintyMs} /></p>
         {i.message && <p>It says: “{i.message}”</p>}
         {i.reason && <p class="muted">Because {i.reason}{i.oneSided ? `; seen from ${(i.seenFrom ?? []).join(", ")} only` : ""}.</p>}
+        {i.held && <Holding held={i.held} />}
         <p class="muted">{telling(i)}</p>
       </div>
     </li>
@@ -45,6 +57,6 @@ function Row({ i }: { i: Incident }) {
 function telling(i: Incident): string {
   const told = i.told ?? [];
   const teller = i.teller || i.home || "Its home region";
-  const waits = i.waits ? ` Not told yet: ${i.waits}.` : "";
+  const waits = i.waits && !i.held ? ` Not told yet: ${i.waits}.` : "";
   return (told.length > 0 ? `Told by ${teller} on ${told.join(", ")}.` : `${teller} tells it.`) + waits;
 }

@@ -1,10 +1,11 @@
 // Stores, those with problems first, and the hosts of the open ones.
 
 import { useRef } from "preact/hooks";
+import { Why } from "./explain";
 import { look, Mark, State } from "./marks";
 import { search, times, toggle, opened, view } from "./state";
 import type { Counts, Host, HostState, Store, View } from "./types";
-import { Ago } from "./when";
+import { Ago, Moment } from "./when";
 
 const order: HostState[] = ["missing", "failing", "unknown", "covered", "stopped", "up"];
 export const few = 3; // the server opens all stores of a fleet as small as this
@@ -58,6 +59,7 @@ function Card({ s, fixed }: { s: Store; fixed: boolean }) {
       <Mark state={worst(s)} size={20} />
       <span class="name">{s.store}</span>
       <span class={`word ${look(state).tone}`}>{look(state).word}{since && <span class="muted"> for <Ago t={since} after="" /></span>}</span>
+      {s.maintenance ? <span class="tag maintenance">In maintenance</span> : s.closed && <span class="tag closed">Closed</span>}
       <Sum hosts={s.hosts} />
     </>
   );
@@ -77,10 +79,14 @@ function Card({ s, fixed }: { s: Store; fixed: boolean }) {
             {s.relay && <span>Relay {s.relay}{s.relayVersion && ` ${s.relayVersion}`}</span>}
             {t?.report && <span>reported here <Ago t={t.report} /></span>}
             {s.paths?.map((p) => p.view && <span key={p.region}><State state={paths[p.view] ?? "unknown"} word={`${p.region} ${p.view}`} /></span>)}
-            {s.home && <span>home {s.home}</span>}
+            {s.home && <span>{s.pinned ? "pinned to" : "home"} {s.home}</span>}
+            {s.closed && s.opens && <span>opens <Moment t={s.opens} in={s.zone} /></span>}
+            {s.maintenance && <span>in maintenance until <Moment t={s.maintenance} in={s.zone} /></span>}
+            {Object.entries(s.tags ?? {}).map(([name, value]) => <span key={name}>{name} {value}</span>)}
             {s.reason && s.state !== "up" && <span>{s.reason}</span>}
             {!!s.journal && <span>{entries(s.journal)} to come</span>}
             {!!s.journalLost && <span class="bad">{entries(s.journalLost)} lost</span>}
+            <Why store={s.store}>Why?</Why>
           </p>
           <ul class="hosts" aria-label={`Hosts of ${s.store}`}>
             {s.members?.map((h) => <Tile key={h.host} h={h} report={t?.report} beat={t?.beats?.[h.host]} life={lastLife(h)} />)}
@@ -130,7 +136,7 @@ function Tile({ h, report, beat, life }: { h: Host; report?: string; beat?: stri
   const tone = look(h.state).tone;
   return (
     <li class={`host ${tone}`} data-host={h.host} data-state={h.state}>
-      <p class="who"><Mark state={h.state} /><span class="name">{h.host}</span></p>
+      <p class="who"><Mark state={h.state} /><Why store={h.store} host={h.host} cover><span class="name">{h.host}</span></Why></p>
       <p class="is">
         <span class={tone}>{look(h.state).word}</span> <Sure h={h} report={report} beat={beat} />
       </p>

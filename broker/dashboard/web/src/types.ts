@@ -55,6 +55,39 @@ export interface Incident {
   told?: string[];
   waits?: string;
   home?: string;
+  held?: Held;
+}
+
+export interface Held {
+  kind: string;
+  why: string;
+  until?: string;
+}
+
+export interface Rule {
+  id: string;
+  kind: string;
+  stores?: string[];
+  hosts?: string[];
+  kinds?: string[];
+  tags?: Record<string, string>;
+  from: string;
+  until?: string;
+  by?: string;
+  why?: string;
+}
+
+export interface Explanation {
+  at: string;
+  region: string;
+  store: string;
+  host?: string;
+  state: string;
+  since?: string;
+  says: string[];
+  evidence: { region: string; missing?: string; facts?: { name: string; value: string }[] }[];
+  next: { at?: string; what: string }[];
+  zone?: string;
 }
 
 export type Counts = Record<HostState, number>;
@@ -71,6 +104,12 @@ export interface Store {
   hosts: Counts;
   journal?: number;
   journalLost?: number;
+  closed?: boolean;
+  opens?: string;
+  maintenance?: string;
+  zone?: string;
+  pinned?: boolean;
+  tags?: Record<string, string>;
   open: boolean;
   members?: Host[];
 }
@@ -121,6 +160,8 @@ export interface View {
   found: number;
   notices: Notice[];
   activity: Activity[];
+  rules: Rule[];
+  ruleCount: number;
 }
 
 export interface Times {
