@@ -18,6 +18,7 @@ func (t *witness) nodeReady(p *process)                  {}
 func (t *witness) relayUp(r *relay)                      {}
 func (t *witness) relayDown(r *relay)                    {}
 func (t *witness) connects(r *relay, to int)             {}
+func (t *witness) cable(h *till, cut bool)               {}
 func (t *witness) hostUp(h *till)                        {}
 func (t *witness) hostDown(h *till)                      {}
 func (t *witness) hostBye(h *till)                       {}
@@ -31,7 +32,11 @@ func (t *witness) told(region int, ch incident.Channel, n *incident.Notice) {
 		return
 	}
 	for _, it := range n.Items {
-		t.w.tracef("TOLD %s on %s: %s %s %s/%s (k %d) one-sided %v notice %s", t.w.names[region], ch, it.Kind, it.Change, it.Store, it.Host, it.K, n.OneSided, n.ID)
+		side := ""
+		if n.OneSided {
+			side = ", seen from one side"
+		}
+		t.w.tracef("TOLD on %s by %s: %s %s, %s (%s k=%d, notice %s%s)", ch, t.w.names[region], it.Kind, it.Change, subject(string(it.Store), string(it.Host)), short(string(it.Incident)), it.K, short(n.ID), side)
 	}
 }
 

@@ -54,6 +54,7 @@ type Violation struct{ Property, What string }
 
 // store is one restaurant.
 type store struct {
+	w     *world
 	id    beat.StoreID
 	relay *relay // nil: it has none
 	twins []*relay
@@ -70,6 +71,9 @@ func (s *store) relayGone(bool) {
 
 const nodesPerRegion = 2
 
+// channelNames are the channels of every world: for people, and for programs.
+var channelNames = [...]incident.Channel{"people", "program"} //nolint:gochecknoglobals // a constant list
+
 func newWorld() *world {
 	w := &world{names: []beat.Region{"us-east-1", "us-west-2"}}
 	w.truth.w = w
@@ -79,7 +83,7 @@ func newWorld() *world {
 		w.leaseKeys[g] = table.LeaseKey(n)
 	}
 	w.nodeOptions = node.DefaultOptions()
-	w.nodeOptions.Incident.Channels = []incident.Channel{"people", "program"}
+	w.nodeOptions.Incident.Channels = channelNames[:]
 	w.rosterOptions = roster.Options{Blip: 2 * time.Second, WarmUp: 5 * time.Minute, NewHostsPerHour: 0, MaxChanges: 6}
 	for g := range w.names {
 		for i := range nodesPerRegion {
@@ -128,7 +132,7 @@ func (w *world) channel(region int, name incident.Channel) *channel {
 
 // addStore opens a restaurant with a relay and tills.
 func (w *world) addStore(id beat.StoreID, relayed bool, tills int) *store {
-	s := &store{id: id}
+	s := &store{w: w, id: id}
 	if relayed {
 		s.relay = &relay{w: w, store: s, who: beat.Identity{Store: id, Relay: "r1"}, disk: newDisk(&w.rng)}
 		for g := range s.relay.paths {
@@ -191,11 +195,3 @@ func (w *world) settingsChanged(region int) {
 func (w *world) copyRequest(r *wire.Request) *wire.Request { return r }
 
 func (w *world) copyResponse(_ wire.Kind, r *wire.Response) *wire.Response { return r }
-
-func (w *world) tracef(format string, args ...any) {
-	if w.tracing {
-		w.trace(fmt.Sprintf("%9.3fs ", w.now.Seconds()) + fmt.Sprintf(format, args...))
-	}
-}
-
-func (w *world) traceOut(p *process, o node.Out) { w.tracef("%s: %T %+v", p.name, o, o) }
