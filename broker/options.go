@@ -45,6 +45,8 @@ type Options struct {
 	// Yields says that this process lost the lease to another one (see
 	// ErrSuperseded): it waits, whatever their names.
 	Yields bool
+	// TermAbove is the term that Broker.LostTo named then.
+	TermAbove int64
 
 	// MQTTAddr and HTTPAddr are the doors; those without TLS must be on
 	// loopback, unless Insecure.

@@ -116,6 +116,9 @@ func (b *Broker) lost(ctx context.Context) error {
 	return ErrSuperseded
 }
 
+// LostTo is the term to which a node lost its region, after ErrSuperseded.
+func (b *Broker) LostTo() int64 { return b.core.lost().Term }
+
 func (c *core) lost() node.Over {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,7 +144,8 @@ func (b *Broker) nodeOptions() node.Options {
 	}
 	o.Link.Call, o.Link.Mail = b.o.AskTimeout, b.o.MailTimeout
 	l := &o.Lease
-	l.For, l.Renew, l.Yields, l.Address = b.o.LeaseFor, b.o.LeaseRenew, b.o.Yields, b.o.NodeURL
+	l.For, l.Renew, l.Address = b.o.LeaseFor, b.o.LeaseRenew, b.o.NodeURL
+	l.Yields, l.Above = b.o.Yields, b.o.TermAbove
 	if l.Address == "" {
 		l.Address = b.doorURL()
 	}

@@ -33,6 +33,10 @@ type Options struct {
 	// Yields says that this node lost the lease to another process of its own
 	// name: then the name alone gives no right to take it back.
 	Yields bool
+	// Above is the highest term of the region that is known, from whoever named
+	// it (see Over): a table that was restored from a copy has a lower one, and
+	// the other region listens to no node below.
+	Above int64
 
 	For, Renew, Answer time.Duration
 }
@@ -259,12 +263,12 @@ func (l *Lease) readStandby(own *Item, sent time.Duration) {
 
 func (l *Lease) take(from *Item) {
 	l.phase, l.reason = taking, Taking
-	l.mine = Item{Node: l.opt.Node, Term: 1, Counter: 1, Life: l.opt.Life, Address: l.opt.Address}
+	l.mine = Item{Node: l.opt.Node, Term: l.opt.Above + 1, Counter: 1, Life: l.opt.Life, Address: l.opt.Address}
 	if from == nil {
 		l.put(table.IfAbsent, 0)
 		return
 	}
-	l.mine.Term = from.Term + 1
+	l.mine.Term = max(from.Term, l.opt.Above) + 1
 	l.put(table.IfRev, from.Term)
 }
 

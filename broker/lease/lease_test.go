@@ -325,3 +325,23 @@ func TestNeverTwo(t *testing.T) {
 		}
 	}
 }
+
+// A table that was restored from before: the other region knows a higher term,
+// and one new life is enough to be above it.
+func TestARestoredTableUnderAHigherTerm(t *testing.T) {
+	w := &world{t: t}
+	w.item, w.rev = &lease.Item{Node: "a", Term: 3, Counter: 7}, 3
+	a := w.start("a", false)
+	w.step(a, &lease.Superseded{Term: 9})
+	if a.over != lease.Outbid {
+		t.Fatalf("over: %q", a.over)
+	}
+	o := lease.DefaultOptions()
+	o.Node, o.Life, o.Yields, o.Above = "a", "later", true, 9
+	b := &proc{name: "a", l: lease.New(o, beat.Now{Mono: w.now})}
+	w.nodes = append(w.nodes, b)
+	w.run(15 * time.Second)
+	if !b.active || b.l.Term() != 10 {
+		t.Errorf("active %v, term %d", b.active, b.l.Term())
+	}
+}

@@ -34,36 +34,39 @@ func serve(ctx context.Context, c *config) error {
 		return err
 	}
 	// A node whose region has another active one begins anew, as its standby.
-	for yields := false; ; yields = true {
-		if err := c.live(ctx, log, yields); !errors.Is(err, broker.ErrSuperseded) {
+	for lost := int64(0); ; {
+		var err error
+		if lost, err = c.live(ctx, log, lost); !errors.Is(err, broker.ErrSuperseded) {
 			return err
 		}
 		log.Warn("starting anew, as a standby")
 	}
 }
 
-// live is one life of the node.
-func (c *config) live(ctx context.Context, log *slog.Logger, yields bool) error {
+// live is one life of the node, which lost the life before to a term, or to
+// none; it returns the term to which it lost this one.
+func (c *config) live(ctx context.Context, log *slog.Logger, lost int64) (int64, error) {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	o, err := c.options(log, reg)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	o.Yields = yields
+	o.Yields, o.TermAbove = lost > 0, lost
 	closeTable, err := c.openTable(ctx, &o)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer closeTable()
 	if o.Channels, err = c.openChannels(ctx, log); err != nil {
-		return err
+		return 0, err
 	}
 	b, err := broker.New(o)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return b.Run(ctx)
+	err = b.Run(ctx)
+	return b.LostTo(), err
 }
 
 func (c *config) options(log *slog.Logger, reg *prometheus.Registry) (broker.Options, error) {
