@@ -69,10 +69,14 @@ func (r *region) start(name, mqtt, web string, tb table.Table) *running {
 	}}
 }
 
+func (r *region) client() *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: r.wires.dial, DisableKeepAlives: true}}
+}
+
 // status is what a node's door says of itself.
 func (r *region) status(n *running) (int, string) {
 	r.t.Helper()
-	client := &http.Client{Transport: &http.Transport{DialContext: r.wires.dial, DisableKeepAlives: true}}
+	client := r.client()
 	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, "http://"+n.door+"/v1/status", http.NoBody)
 	if err != nil {
 		r.t.Fatal(err)

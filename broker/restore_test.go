@@ -1,0 +1,95 @@
+package broker_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/cloud/local"
+)
+
+// A restored copy of the store's folder is from before: what ended since is not
+// told again as if it were, and nothing is told that is not so.
+func TestARestoredFolderTellsNothingFalse(t *testing.T) {
+	dir, copied := t.TempDir()+"/table", t.TempDir()+"/copy"
+	synctest.Test(t, func(t *testing.T) {
+		r := &region{t: t, wires: &wires{listeners: map[string]*pipeListener{}}, kept: &keeper{}}
+		open := func() *running {
+			var err error
+			if r.table, err = local.Open(local.DefaultOptions(dir, "us-east-1")); err != nil {
+				t.Fatal(err)
+			}
+			n := r.start("a", "127.0.0.1:1", "127.0.0.1:2", r.table.Region("us-east-1"))
+			<-n.b.Ready()
+			return n
+		}
+		shut := func(n *running) {
+			if err := n.stop(); err != nil {
+				t.Error(err)
+			}
+			if err := r.table.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		// minutes beat for the hosts of a list, and let a minute pass each time.
+		minutes := func(n int, hosts ...string) {
+			for range n {
+				for _, h := range hosts {
+					r.beat(h)
+				}
+				time.Sleep(time.Minute)
+			}
+		}
+		want := func(told string) {
+			t.Helper()
+			if got := r.kept.take(); got != told {
+				t.Fatalf("told %q, want %q", got, told)
+			}
+		}
+
+		n := open()
+		minutes(5, "pos1", "pos2", "pos3")
+		minutes(5, "pos1", "pos2")
+		want("Hosts missing [pos3]")
+		shut(n)
+		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		// What the copy does not know: pos3 comes back, pos1 goes and comes back,
+		// pos4 is new.
+		n = open()
+		minutes(5, "pos1", "pos2", "pos3")
+		want("Hosts registered [pos3]")
+		minutes(5, "pos2", "pos3", "pos4")
+		want("Hosts missing [pos1]")
+		minutes(5, "pos1", "pos2", "pos3", "pos4")
+		want("Hosts registered [pos1]")
+		shut(n)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(dir, os.DirFS(copied)); err != nil {
+			t.Fatal(err)
+		}
+		// The copy holds an open fault of pos3, told. That it ended was told too,
+		// but the copy does not know it: its end may be told once more.
+		n = open()
+		minutes(10, "pos1", "pos2", "pos3", "pos4")
+		want("Hosts registered [pos3]")
+		minutes(30, "pos1", "pos2", "pos3", "pos4")
+		want("")
+		minutes(5, "pos1", "pos2", "pos3")
+		want("Hosts missing [pos4]")
+		shut(n)
+	})
+}
+
+// beat posts a beat that promises the next within a minute.
+func (r *region) beat(host string) {
+	r.t.Helper()
+	client := r.client()
+	defer client.CloseIdleConnections()
+	post(r.t, client, "127.0.0.1:2", fmt.Sprintf(`{"hostId":%q,"intervalMs":60000}`, host))
+}
