@@ -53,6 +53,7 @@ func TestThePageSaysWhyAndWhatHoldsNoticesBack(t *testing.T) {
 
 	run(t, ctx, chromedp.Navigate(srv.URL))
 	until(t, ctx, "document.querySelectorAll('.rules li').length === 2")
+	until(t, ctx, says("1 store, and it is closed"))
 	until(t, ctx, says("demo/pos3 until"))
 	until(t, ctx, says("<b>migration</b>"))
 	until(t, ctx, says("by anna until 06:00 CET: new card reader"))

@@ -109,6 +109,9 @@ const wellRank = 8
 
 // rank orders stores by how much they need a person, 0 most.
 func rank(s *Store) int {
+	if s.rests() {
+		return wellRank
+	}
 	switch s.State {
 	case presence.Down.String():
 		return 0

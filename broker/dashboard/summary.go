@@ -53,11 +53,18 @@ type StoreCounts struct {
 	Degraded  int `json:"degraded"`
 	Stopped   int `json:"stopped"`
 	Unknown   int `json:"unknown"`
+	// Closed are outside their opening hours, or in maintenance: they are in no
+	// other count, whatever their state.
+	Closed int `json:"closed"`
 }
 
-func (c *StoreCounts) add(state string) {
+func (c *StoreCounts) add(s *Store) {
 	c.Total++
-	switch state {
+	if s.rests() {
+		c.Closed++
+		return
+	}
+	switch s.shown() {
 	case presence.Up.String(), presence.DirectOnly.String():
 		c.Up++
 	case presence.Down.String():
@@ -78,18 +85,25 @@ func (c *StoreCounts) add(state string) {
 // Summarize puts an overview and its stores into words. It is pure.
 func Summarize(o Overview, stores []Store) Summary {
 	s := Summary{Region: o.Region, Notes: notes(o.Regions)}
+	var open Counts // the hosts of which people are told
 	for i := range stores {
-		s.Stores.add(stores[i].shown())
+		s.Stores.add(&stores[i])
 		s.Hosts.sum(stores[i].Hosts)
+		if !stores[i].rests() {
+			open.sum(stores[i].Hosts)
+		}
 	}
 	for i := range o.Incidents {
 		if o.Incidents[i].Open {
 			s.OpenIncidents++
 		}
 	}
-	s.Level, s.Headline = headline(s)
+	s.Level, s.Headline = headline(s, open)
 	return s
 }
+
+// rests says that a store may be off now: what is missing in it wakes nobody.
+func (s *Store) rests() bool { return s.Closed || !s.Maintenance.IsZero() }
 
 // shown is the state that people are told: an up store that one region has lost
 // reaches one region only, whichever of the two says so.
@@ -100,19 +114,19 @@ func (s *Store) shown() string {
 	return s.State
 }
 
-func headline(s Summary) (Level, string) {
+func headline(s Summary, open Counts) (Level, string) {
 	if bad := some(
 		count(s.Stores.Down, "store down", "stores down"),
 		count(s.Stores.RelayDead, "relay dead", "relays dead"),
-		count(s.Hosts.Missing, "host missing", "hosts missing"),
-		count(s.Hosts.Failing, "host failing", "hosts failing"),
+		count(open.Missing, "host missing", "hosts missing"),
+		count(open.Failing, "host failing", "hosts failing"),
 	); bad != "" {
 		return Bad, bad
 	}
 	if s.Stores.Total == 0 {
 		return Warn, but("No store has reported yet", s.Notes)
 	}
-	level, line := Well, stateLine(s)
+	level, line := Well, stateLine(s, open)
 	doubt := some(
 		count(s.Stores.Suspect, "store being checked", "stores being checked"),
 		count(s.Stores.Degraded, "store reaches one region only", "stores reach one region only"),
@@ -128,14 +142,17 @@ func headline(s Summary) (Level, string) {
 }
 
 // stateLine says that everything that is expected is up.
-func stateLine(s Summary) string {
+func stateLine(s Summary, open Counts) string {
 	stores := count(s.Stores.Up, "store up", "stores up")
 	if s.Stores.Up == s.Stores.Total && s.Stores.Total > 1 {
 		stores = "All " + stores
 	}
-	return some(stores, count(s.Stores.Stopped, "stopped", "stopped")) + " · " +
-		some(zero(s.Hosts.Up, "hosts up"), count(s.Hosts.Up, "host up", "hosts up"),
-			count(s.Hosts.Stopped, "stopped", "stopped"), count(s.Hosts.Unknown, "unknown", "unknown"))
+	if s.Stores.Closed == s.Stores.Total {
+		return count(s.Stores.Total, "store, and it is closed", "stores, all closed")
+	}
+	return some(stores, count(s.Stores.Stopped, "stopped", "stopped"), count(s.Stores.Closed, "closed", "closed")) + " · " +
+		some(zero(open.Up, "hosts up"), count(open.Up, "host up", "hosts up"),
+			count(open.Stopped, "stopped", "stopped"), count(open.Unknown, "unknown", "unknown"))
 }
 
 func but(line string, notes []Note) string {

@@ -14,6 +14,8 @@ func TestTheHeadlineSaysInWordsWhetherAllIsWell(t *testing.T) {
 	}
 	onePath := up
 	onePath.Paths = []dashboard.Path{{Region: "us-east-1", View: "open"}, {Region: "us-west-2", View: "lost"}}
+	closed := dashboard.Store{State: "up", Hosts: dashboard.Counts{Missing: 8}, Closed: true}
+	worked := dashboard.Store{State: "down", Hosts: dashboard.Counts{Covered: 8}, Maintenance: time.Unix(1, 0)}
 	cut := dashboard.Region{Region: "us-west-2", State: dashboard.RegionReady, Link: &dashboard.Health{Since: time.Unix(1, 0)}}
 	gone := dashboard.Region{Region: "us-west-2", State: dashboard.RegionUnreachable, Link: &dashboard.Health{}}
 	self := dashboard.Region{Region: "us-east-1", Self: true, State: dashboard.RegionReady}
@@ -37,6 +39,9 @@ func TestTheHeadlineSaysInWordsWhetherAllIsWell(t *testing.T) {
 		{[]dashboard.Store{with("down", dashboard.Counts{Covered: 8}), with("up", dashboard.Counts{Missing: 2})}, nil, dashboard.Bad, "1 store down, 2 hosts missing"},
 		{[]dashboard.Store{with("relay-dead", dashboard.Counts{Up: 1}), with("up", dashboard.Counts{Failing: 1})}, nil, dashboard.Bad, "1 relay dead, 1 host failing"},
 		{[]dashboard.Store{up, with("degraded", dashboard.Counts{Up: 1})}, nil, dashboard.Warn, "Nothing known to be down · 1 store reaches one region only"},
+		{[]dashboard.Store{up, closed, worked}, nil, dashboard.Well, "1 store up, 2 closed · 8 hosts up"},
+		{[]dashboard.Store{closed}, nil, dashboard.Well, "1 store, and it is closed"},
+		{[]dashboard.Store{closed, with("up", dashboard.Counts{Missing: 1})}, nil, dashboard.Bad, "1 host missing"},
 		{[]dashboard.Store{up, onePath}, nil, dashboard.Warn, "Nothing known to be down · 1 store reaches one region only"},
 		{[]dashboard.Store{with("suspect", dashboard.Counts{}), with("unknown", dashboard.Counts{})}, nil, dashboard.Warn, "Nothing known to be down · 1 store being checked, 1 store unknown"},
 		{[]dashboard.Store{up, up}, []dashboard.Region{self, cut}, dashboard.Warn, "All 2 stores up · 16 hosts up, but the link to us-west-2 is cut"},

@@ -50,8 +50,8 @@ const paths: Record<Shape, ComponentChildren> = {
 };
 
 /** Mark is the shape alone; the word must stand beside it. */
-export function Mark({ state, size = 16 }: { state: string; size?: number }) {
-  const { tone, shape } = look(state);
+export function Mark({ state, size = 16, tone = look(state).tone }: { state: string; size?: number; tone?: Tone }) {
+  const { shape } = look(state);
   return (
     <svg class={`mark ${tone}`} width={size} height={size} viewBox="0 0 16 16" aria-hidden="true" focusable="false">
       {paths[shape]}

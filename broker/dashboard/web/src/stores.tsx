@@ -60,7 +60,7 @@ function Card({ s, fixed }: { s: Store; fixed: boolean }) {
       <span class="name">{s.store}</span>
       <span class={`word ${look(state).tone}`}>{look(state).word}{since && <span class="muted"> for <Ago t={since} after="" /></span>}</span>
       {s.maintenance ? <span class="tag maintenance">In maintenance</span> : s.closed && <span class="tag closed">Closed</span>}
-      <Sum hosts={s.hosts} />
+      <Sum hosts={s.hosts} rest={rests(s)} />
     </>
   );
   return (
@@ -89,7 +89,7 @@ function Card({ s, fixed }: { s: Store; fixed: boolean }) {
             <Why store={s.store}>Why?</Why>
           </p>
           <ul class="hosts" aria-label={`Hosts of ${s.store}`}>
-            {s.members?.map((h) => <Tile key={h.host} h={h} report={t?.report} beat={t?.beats?.[h.host]} life={lastLife(h)} />)}
+            {s.members?.map((h) => <Tile key={h.host} h={h} report={t?.report} beat={t?.beats?.[h.host]} life={lastLife(h)} rest={rests(s)} />)}
           </ul>
         </>
       )}
@@ -105,8 +105,12 @@ function lostPath(s: Store) {
   return s.state === "up" ? s.paths?.find((p) => p.view === "lost") : undefined;
 }
 
+// rests says that the store may be off now: what is missing wakes nobody.
+const rests = (s: Store) => !!s.closed || !!s.maintenance;
+
 // worst is the state that a store's mark shows: its own, or its hosts'.
 function worst(s: Store): string {
+  if (rests(s)) return "stopped";
   if (!["up", "direct", "degraded"].includes(s.state)) return s.state;
   return s.hosts.missing ? "missing" : s.hosts.failing ? "failing" : lostPath(s) ? "degraded" : s.state;
 }
@@ -120,23 +124,23 @@ function lastLife(h: Host): string | undefined {
   return view.value?.incidents.find((i) => i.store === h.store && i.host === h.host && i.kind === "host-missing")?.since;
 }
 
-function Sum({ hosts }: { hosts: Counts }) {
+function Sum({ hosts, rest }: { hosts: Counts; rest: boolean }) {
   const parts = order.filter((k) => hosts[k] > 0);
   return (
     <span class="sum">
       {parts.length === 0 ? "no hosts" : parts.map((k) => (
-        <span key={k} class={look(k).tone}>{hosts[k]} {look(k).word.toLowerCase()}</span>
+        <span key={k} class={rest && k !== "up" ? "rest" : look(k).tone}>{hosts[k]} {look(k).word.toLowerCase()}</span>
       ))}
     </span>
   );
 }
 
-function Tile({ h, report, beat, life }: { h: Host; report?: string; beat?: string; life?: string }) {
+function Tile({ h, report, beat, life, rest }: { h: Host; report?: string; beat?: string; life?: string; rest: boolean }) {
   const seen = life ?? beat;
-  const tone = look(h.state).tone;
+  const tone = rest && h.state !== "up" ? "rest" : look(h.state).tone;
   return (
     <li class={`host ${tone}`} data-host={h.host} data-state={h.state}>
-      <p class="who"><Mark state={h.state} /><Why store={h.store} host={h.host} cover><span class="name">{h.host}</span></Why></p>
+      <p class="who"><Mark state={h.state} tone={tone} /><Why store={h.store} host={h.host} cover><span class="name">{h.host}</span></Why></p>
       <p class="is">
         <span class={tone}>{look(h.state).word}</span> <Sure h={h} report={report} beat={beat} />
       </p>
