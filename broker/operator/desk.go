@@ -34,7 +34,7 @@ const (
 // Errors of a Desk, wrapped.
 var (
 	// ErrElsewhere is a change that is made in another region.
-	ErrElsewhere = errors.New("settings are written in another region")
+	ErrElsewhere = errors.New("another region writes this")
 	// ErrInvalid is a change that can never succeed, with its words.
 	ErrInvalid = errors.New("invalid setting")
 	// ErrNotFound is a setting that nobody made.

@@ -55,10 +55,10 @@ func (d *Desk) Load(ctx context.Context) error {
 func (d *Desk) Refresh(ctx context.Context) error {
 	d.work.Lock()
 	defer d.work.Unlock()
-	now := d.o.Now()
 	if err := d.readHeads(ctx); err != nil {
 		return err
 	}
+	now := d.o.Now()
 	var due []int
 	for b := range d.again {
 		if a := d.again[b]; now.Sub(d.readAll) >= d.o.ReadAllEvery || a.pause > 0 && !now.Before(a.at) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // opening hours need zones, on machines without a database of them too
 
 	"github.com/hb-mesh/hb-mesh/cmd/internal/settings"
 )

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // opening hours need zones, on machines without a database of them too
 
 	"github.com/alecthomas/kong"
 

@@ -267,7 +267,7 @@ func refusal(base string, res *http.Response, raw []byte) error {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		f.hint = "give a key that may do this with --key or HB_KEY; hbctl keys list shows what each may"
 	case http.StatusNotFound:
-		f.hint = "check the name: hbctl stores and hbctl hosts list what is known"
+		f.hint = "check the name: hbctl stores, hbctl hosts and hbctl incidents list what is known"
 	case http.StatusConflict:
 		f.hint = "name that region's address with --addr; hbctl status shows what answers"
 	case http.StatusTooManyRequests:

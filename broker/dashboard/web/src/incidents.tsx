@@ -38,7 +38,7 @@ function Row({ i }: { i: Incident }) {
   const kind = kinds[i.kind] ?? { word: i.kind, state: "unknown" };
   return (
     <li class="incident">
-      <Mark state={kind.state} size={20} />
+      <Mark state={kind.state} size={20} tone={i.held ? "rest" : undefined} />
       <div>
         <p class="what">
           <strong>{kind.word}</strong>{" "}
