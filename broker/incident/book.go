@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -12,6 +13,9 @@ import (
 const (
 	// DefaultGather is how long the transitions of one store wait for each other.
 	DefaultGather = 2 * time.Second
+	// DefaultGatherLan is how long they wait once two hosts have vanished: more
+	// may follow, and then the LAN is dead (L3).
+	DefaultGatherLan = 10 * time.Second
 	// DefaultTakeover is how long a region holds a transition that the other
 	// one is to tell, before it asks.
 	DefaultTakeover = 30 * time.Second
@@ -39,14 +43,19 @@ type Options struct {
 	// Local are those of them that reach nobody by themselves, such as a log:
 	// what only they took is not told, unless there are no others.
 	Local []Channel
+	// Programs are those of them whose readers are programs: they get what
+	// people are not told of, marked as suppressed.
+	Programs []Channel
 
-	Gather, Takeover, AskAgain time.Duration
+	// Gather is how long what happens in a store waits for more; GatherLan how
+	// long once two of its hosts have vanished.
+	Gather, GatherLan, Takeover, AskAgain time.Duration
 }
 
 // DefaultOptions are the options of a fleet; Region, Regions, Node, Term and
 // Channels are left to the caller.
 func DefaultOptions() Options {
-	return Options{Gather: DefaultGather, Takeover: DefaultTakeover, AskAgain: DefaultAskAgain}
+	return Options{Gather: DefaultGather, GatherLan: DefaultGatherLan, Takeover: DefaultTakeover, AskAgain: DefaultAskAgain}
 }
 
 // Book holds the incidents of a region, and the notices on their way.
@@ -55,25 +64,37 @@ type Book struct {
 	open map[subject]*incident
 	byID map[ID]*incident
 	// gathering are the transitions of each store that wait for each other.
-	gathering map[beat.StoreID]*gather
-	outbox    map[string]*outgoing
-	ops       map[uint64]op
-	asks      map[uint64]asking
-	lastOp    uint64
-	notices   uint64
-	wantAsk   []*step
-	retries   []*outgoing // notices to ask about in this Step
-	recent    []Notice    // told notices, newest last, for people
-	timers    timers
-	now       beat.Now
-	out       []Out
+	gathering map[gatherKey]*gather
+	// hushed are the transitions that people are not told of now, by store ("":
+	// a region's).
+	hushed  map[beat.StoreID]*hushList
+	budgets [lanes][2]budget // of faults, of recoveries
+	flaps   map[subject]*changes
+	// holding are those that the other region is to tell.
+	holding []*step
+	fleet   *setting.Fleet
+	peer    presence.PeerState
+	// fenced says that a lease bounds what this node does, until an instant.
+	fenced  bool
+	until   time.Duration
+	outbox  map[string]*outgoing
+	ops     map[uint64]op
+	asks    map[uint64]asking
+	lastOp  uint64
+	notices uint64
+	wantAsk []*step
+	retries []*outgoing // notices to ask about in this Step
+	recent  []Notice    // told notices, newest last, for people
+	timers  timers
+	now     beat.Now
+	out     []Out
 }
 
 // New makes an empty book.
 func New(opt Options) *Book {
 	return &Book{
 		opt: opt, open: make(map[subject]*incident), byID: make(map[ID]*incident),
-		gathering: make(map[beat.StoreID]*gather), outbox: make(map[string]*outgoing),
+		gathering: make(map[gatherKey]*gather), hushed: make(map[beat.StoreID]*hushList), flaps: make(map[subject]*changes), outbox: make(map[string]*outgoing),
 		ops: make(map[uint64]op), asks: make(map[uint64]asking),
 	}
 }
@@ -101,6 +122,12 @@ func (b *Book) Step(now beat.Now, e Event, out []Out) []Out {
 		b.published(e)
 	case *Loaded:
 		b.load(e)
+	case *Settings:
+		b.setFleet(e.Fleet)
+	case *Lease:
+		b.lease(e.Until)
+	case *PeerIs:
+		b.peerIs(e.State)
 	}
 	for len(b.timers) > 0 && b.timers[0].at <= now.Mono {
 		heap.Pop(&b.timers).(timer).fire()
@@ -125,7 +152,7 @@ func (b *Book) emit(o Out) { b.out = append(b.out, o) }
 // region may have no evidence of its own.
 func (b *Book) decided(v *presence.Verdict) {
 	changed := b.apply(v, true)
-	fault := v.Condition != presence.Well && v.Condition != presence.HostStopped && v.Condition != presence.StoreStopped
+	_, fault := faultKind(v)
 	if len(b.opt.Regions) > 1 && (changed || fault || !v.First) {
 		b.emit(&Forward{Verdicts: []presence.Verdict{*v}})
 	}

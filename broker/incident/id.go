@@ -21,35 +21,70 @@ const (
 	storeClass class = iota + 1
 	missingClass
 	failingClass
+	lanClass
+	comeUpClass
+	neverClass
+	flapClass
+	conflictClass
+	regionClass
+	pathClass
+
+	classes
 )
 
-func (c class) String() string { return [...]string{"", "store", "missing", "failing"}[c] }
+// classNames are in the ids: they stay as they are.
+var classNames = [classes]string{"", "store", "missing", "failing", "lan", "come-up", "never-seen", "flapping", "conflict", "region", "path"}
 
-// subject is what an incident is about.
-type subject struct {
-	store beat.StoreID
-	host  beat.HostID
-	class class
-}
+func (c class) String() string { return classNames[c] }
 
+// classOf is a kind's class; 0 is a kind of a newer version.
 func classOf(k Kind) class {
 	switch k {
 	case StoreDown, RelayDead:
 		return storeClass
-	case HostFailing:
-		return failingClass
 	case HostMissing:
 		return missingClass
+	case HostFailing:
+		return failingClass
+	case StoreLan:
+		return lanClass
+	case DidNotComeUp:
+		return comeUpClass
+	case NeverSeen:
+		return neverClass
+	case Flapping:
+		return flapClass
+	case Conflict:
+		return conflictClass
+	case RegionDown:
+		return regionClass
+	case RegionPath, RegionBlind:
+		return pathClass
 	default:
-		return 0 // a kind of a newer version
+		return 0
 	}
+}
+
+// subject is what an incident is about.
+type subject struct {
+	store  beat.StoreID
+	host   beat.HostID
+	region beat.Region
+	class  class
 }
 
 // MakeID is a hash of the subject, its class and the cause (I1): 26 characters
 // of base32, the same wherever it is computed.
 func MakeID(store beat.StoreID, host beat.HostID, kind Kind, c presence.Cause) ID {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%d\n%s\n%d",
-		store, host, classOf(kind), c.Incarnation, c.Number, c.Node, c.Term))
+	return makeID(subject{store: store, host: host, class: classOf(kind)}, c)
+}
+
+func makeID(s subject, c presence.Cause) ID {
+	text := fmt.Appendf(make([]byte, 0, 160), "%s\n%s\n%s\n%s\n%d\n%s\n%d", s.store, s.host, s.class, c.Incarnation, c.Number, c.Node, c.Term)
+	if s.region != "" {
+		text = fmt.Appendf(text, "\n%s", s.region)
+	}
+	sum := sha256.Sum256(text)
 	return ID(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
 }
 

@@ -14,6 +14,9 @@ type incident struct {
 	cause    presence.Cause
 	fault    *step
 	recovery *step // nil while open
+	// unadopted: nobody declared the host, and it was not seen often enough.
+	unadopted bool
+	changes   changes
 	// dead says which regions see the relay dead and the store alive: ours,
 	// the other.
 	dead [2]bool
@@ -36,7 +39,10 @@ func (i *incident) kind(said Kind, own bool) Kind {
 	return StoreDown
 }
 
-func (i *incident) subject() subject { return subject{i.Store, i.Host, classOf(i.Kind)} }
+func (i *incident) subject() subject { return subject{i.Store, i.Host, i.Region, classOf(i.Kind)} }
+
+// about is another incident of the same store or host.
+func (i *incident) about(c class) subject { return subject{i.Store, i.Host, i.Region, c} }
 
 // phase is where the telling of a transition stands.
 type phase uint8
@@ -53,6 +59,10 @@ const (
 	waiting
 	// gathering: it goes with what else its store has, when gather is over.
 	gathering
+	// hushed: people are not told now; programs were.
+	hushed
+	// digesting: it goes with the next digest.
+	digesting
 	// leaving: it is in a notice.
 	leaving
 	// told and cancelled are final.
@@ -71,67 +81,130 @@ type step struct {
 	notice *outgoing
 	// seenFrom are the regions whose evidence a recovery is.
 	seenFrom []beat.Region
-	// on is where it was told.
-	on []Channel
+	// on is where it was told; side is the notice that programs got meanwhile.
+	on   []Channel
+	side *outgoing
+	// quiet: it was held back, and wakes nobody when it is told. why is the
+	// reason for that, and comesUp that the store was closed.
+	quiet, comesUp bool
+	why            string
 }
 
 func (s *step) final() bool { return s.phase == told || s.phase == cancelled }
 
 func (s *step) item() ToldItem {
-	return ToldItem{Incident: s.inc.ID, K: s.k, Kind: s.inc.Kind, Change: s.change, Store: s.inc.Store, Host: s.inc.Host, Since: s.inc.Since}
+	return ToldItem{
+		Incident: s.inc.ID, K: s.k, Kind: s.inc.Kind, Change: s.change,
+		Store: s.inc.Store, Host: s.inc.Host, Region: s.inc.Region, Since: s.inc.Since,
+	}
 }
 
 // apply takes a verdict, our own presence's or the other region's, and says
 // whether it changed an incident.
 func (b *Book) apply(v *presence.Verdict, own bool) bool {
-	if v.Host == "" {
-		switch v.Condition {
-		case presence.StoreDown:
-			return b.fault(v, StoreDown, own)
-		case presence.StoreRelayDead:
-			return b.fault(v, RelayDead, own)
-		case presence.Well, presence.StoreStopped:
-			return b.ends(v, storeClass)
-		}
-		return false
+	if kind, ok := faultKind(v); ok {
+		ended := v.Condition == presence.HostFailing && b.endsAll(v, missingClass, comeUpClass, neverClass)
+		return b.fault(v, kind, own) || ended
 	}
 	switch v.Condition {
-	case presence.HostMissing:
-		return b.fault(v, HostMissing, own)
-	case presence.HostFailing:
-		ended := b.ends(v, missingClass)
-		return b.fault(v, HostFailing, own) || ended
-	case presence.Well, presence.HostStopped, presence.HostForgotten:
-		ended := b.ends(v, missingClass)
-		return b.ends(v, failingClass) || ended
+	case presence.Well, presence.StoreStopped, presence.HostStopped, presence.HostForgotten:
+		if v.Host == "" {
+			return b.endsAll(v, storeClass, neverClass)
+		}
+		return b.endsAll(v, missingClass, failingClass, comeUpClass, neverClass)
+	case presence.LanWell:
+		return b.endsAll(v, lanClass)
+	case presence.ConflictOver:
+		return b.endsAll(v, conflictClass)
+	case presence.HostCalm:
+		return b.endsAll(v, flapClass)
+	case presence.RegionWell:
+		return b.endsAll(v, regionClass, pathClass)
+	default:
+		return false
 	}
-	return false
+}
+
+// faultKind is the kind of incident that a verdict opens, if it does.
+func faultKind(v *presence.Verdict) (Kind, bool) {
+	switch v.Condition {
+	case presence.StoreDown:
+		return StoreDown, true
+	case presence.StoreRelayDead:
+		return RelayDead, true
+	case presence.HostMissing:
+		return HostMissing, true
+	case presence.HostFailing:
+		return HostFailing, true
+	case presence.StoreLan:
+		return StoreLan, true
+	case presence.StoreConflict:
+		return Conflict, true
+	case presence.HostFlaps:
+		return Flapping, true
+	case presence.HostNeverSeen:
+		return NeverSeen, true
+	case presence.RegionDown:
+		return RegionDown, true
+	case presence.RegionPath:
+		return RegionPath, true
+	case presence.RegionBlind:
+		return RegionBlind, true
+	default:
+		return "", false
+	}
+}
+
+func (b *Book) endsAll(v *presence.Verdict, classes ...class) bool {
+	ended := false
+	for _, c := range classes {
+		ended = b.ends(v, c) || ended
+	}
+	return ended
 }
 
 // fault opens an incident, or goes on with the one that is open (I1).
 func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
-	sub := subject{v.Store, v.Host, classOf(kind)}
+	sub := subject{v.Store, v.Host, v.Region, classOf(kind)}
 	if inc := b.open[sub]; inc != nil {
 		return b.goesOn(inc, v, kind, own)
 	}
-	id := MakeID(v.Store, v.Host, kind, v.Cause)
+	id := makeID(sub, v.Cause)
 	if ended := b.byID[id]; ended != nil {
 		return b.reopen(ended, v, kind, own)
 	}
 	inc := &incident{
 		Incident: Incident{
-			ID: id, Kind: kind, Store: v.Store, Host: v.Host, K: 1, Open: true,
+			ID: id, Kind: kind, Store: v.Store, Host: v.Host, Region: v.Region, Lost: v.Lost, FleetWide: v.FleetWide, K: 1, Open: true,
 			Since: v.Since.UTC().Truncate(time.Millisecond), SinceUncertaintyMs: v.Uncertainty.Milliseconds(), OpenedAt: b.now.Wall.UTC().Truncate(time.Millisecond),
 			SeenFrom: v.SeenFrom, OneSided: v.OneSided, Reason: string(v.Reason), Message: v.Message,
 		},
-		cause: v.Cause,
+		cause: v.Cause, unadopted: v.Unadopted,
 	}
 	inc.kind(kind, own)
+	if inc.Region != "" {
+		// A region's fault is told by who sees it, not by a store's home.
+		inc.Teller = b.opt.Region
+		if !own {
+			inc.Teller = b.other()
+		}
+	}
 	inc.fault = &step{inc: inc, k: 1, change: Opened}
 	b.open[sub], b.byID[id] = inc, inc
 	b.emit(&Happened{Incident: inc.Incident, Change: Opened})
+	b.changed(inc)
 	b.start(inc.fault, v.Old)
 	return true
+}
+
+// other is the other region, "" where there is none.
+func (b *Book) other() beat.Region {
+	for _, r := range b.opt.Regions {
+		if r != b.opt.Region {
+			return r
+		}
+	}
+	return ""
 }
 
 // reopen opens an incident again whose cause stands: its subject lived
@@ -149,13 +222,16 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 	inc.dead = [2]bool{}
 	inc.kind(kind, own)
 	inc.Kind, inc.Open, inc.EndedAt, inc.Told, inc.recovery = kind, true, time.Time{}, nil, nil
+	inc.Suppressed = false
 	inc.Since, inc.SinceUncertaintyMs = v.Since.UTC().Truncate(time.Millisecond), v.Uncertainty.Milliseconds()
 	inc.OpenedAt = b.now.Wall.UTC().Truncate(time.Millisecond)
 	inc.SeenFrom, inc.OneSided, inc.Reason, inc.Message, inc.Ended = v.SeenFrom, v.OneSided, string(v.Reason), v.Message, ""
+	inc.unadopted, inc.FleetWide, inc.Lost = v.Unadopted, v.FleetWide, v.Lost
 	inc.K++
 	inc.fault = &step{inc: inc, k: inc.K, change: Opened}
 	b.open[inc.subject()] = inc
 	b.emit(&Happened{Incident: inc.Incident, Change: Opened})
+	b.changed(inc)
 	b.start(inc.fault, v.Old)
 	return true
 }
@@ -169,6 +245,10 @@ func (b *Book) goesOn(inc *incident, v *presence.Verdict, said Kind, own bool) b
 		}
 	}
 	inc.OneSided = inc.OneSided && v.OneSided
+	if inc.unadopted && !v.Unadopted {
+		inc.unadopted = false
+		b.recheckStore(inc.Store)
+	}
 	if inc.fault.phase == frozen && !b.covered(inc) {
 		b.start(inc.fault, v.Old)
 	}
@@ -185,21 +265,27 @@ func (b *Book) goesOn(inc *incident, v *presence.Verdict, said Kind, own bool) b
 // ends ends the open incident of a class, unless the word is older than the
 // fault: numbers of one incarnation tell.
 func (b *Book) ends(v *presence.Verdict, c class) bool {
-	inc := b.open[subject{v.Store, v.Host, c}]
-	if inc == nil || v.Cause.Node == "" && inc.cause.Node == "" &&
+	inc := b.open[subject{v.Store, v.Host, v.Region, c}]
+	if inc == nil || v.Region == "" && v.Cause.Node == "" && inc.cause.Node == "" &&
 		v.Cause.Incarnation == inc.cause.Incarnation && v.Cause.Number < inc.cause.Number {
 		return false
 	}
+	b.end(inc, v)
+	return true
+}
+
+// end ends an incident: v is the word that does.
+func (b *Book) end(inc *incident, v *presence.Verdict) {
 	delete(b.open, inc.subject())
 	inc.Open, inc.EndedAt = false, b.now.Wall.UTC().Truncate(time.Millisecond)
 	inc.Ended = ending(v.Condition)
 	inc.K++
 	inc.recovery = &step{inc: inc, k: inc.K, change: Recovered, seenFrom: v.SeenFrom}
 	b.emit(&Happened{Incident: inc.Incident, Change: Recovered})
+	b.changed(inc)
 	b.recover(inc)
 	id := inc.ID
 	b.after(keepEnded, func() { b.purge(id) })
-	return true
 }
 
 // ending is how a condition ends an incident, where the host does not come back.
@@ -234,7 +320,11 @@ func (b *Book) recover(inc *incident) {
 	switch f := inc.fault; f.phase {
 	case told:
 		b.start(inc.recovery, false)
-	case cancelled, frozen, gathering:
+	case hushed: // programs know, and people need not
+		b.cancel(f)
+		b.cancel(inc.recovery)
+		b.tellPrograms([]*step{inc.recovery})
+	case cancelled, frozen, gathering, digesting:
 		b.cancel(f)
 		b.cancel(inc.recovery)
 	case leaving, checking:
@@ -270,14 +360,34 @@ func (b *Book) teller(inc *incident) beat.Region {
 	if inc.Teller != "" {
 		return inc.Teller
 	}
-	return presence.Home(inc.Store, b.opt.Regions)
+	return b.home(inc.Store)
+}
+
+// home is the region that tells a store's incidents first: its pin, else the
+// rendezvous order.
+func (b *Book) home(store beat.StoreID) beat.Region {
+	if s := b.fleet.Store(store); s != nil && slices.Contains(b.opt.Regions, s.Pin) {
+		return s.Pin
+	}
+	return presence.Home(store, b.opt.Regions)
 }
 
 // covered says whether an incident is of a host whose store is down (P4). While
 // the relay is dead and the store alive, its hosts are judged by themselves (P5).
 func (b *Book) covered(inc *incident) bool {
-	s := b.open[subject{inc.Store, "", storeClass}]
-	return inc.Host != "" && s != nil && s.Kind == StoreDown
+	if inc.Host == "" || classOf(inc.Kind) == flapClass {
+		return false
+	}
+	s := b.open[subject{inc.Store, "", "", storeClass}]
+	return s != nil && s.Kind == StoreDown || b.open[subject{inc.Store, "", "", lanClass}] != nil
+}
+
+// coveredBy is why a covered incident is not told.
+func (b *Book) coveredBy(inc *incident) string {
+	if b.open[subject{inc.Store, "", "", lanClass}] != nil {
+		return "the store's LAN is down: it is told for all hosts"
+	}
+	return "the store is down: its hosts cannot be seen"
 }
 
 // start begins the telling of a transition.
@@ -285,11 +395,11 @@ func (b *Book) start(s *step, old bool) {
 	switch {
 	case s.change == Opened && b.covered(s.inc):
 		s.phase = frozen
-		s.inc.Waits = "the store is down: its hosts cannot be seen"
+		s.inc.Waits = b.coveredBy(s.inc)
 	case b.teller(s.inc) != b.opt.Region:
 		s.phase = held
 		s.inc.Waits = "is told by " + string(b.teller(s.inc))
-		b.askAfter(s, b.opt.Takeover)
+		b.hold(s)
 	case old && len(b.opt.Regions) > 1:
 		s.phase = checking
 		s.inc.Waits = "asks whether it was told before this node started"

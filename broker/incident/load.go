@@ -2,6 +2,7 @@ package incident
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -17,8 +18,8 @@ func (b *Book) load(e *Loaded) {
 	for i := range notices {
 		b.loadNotice(&notices[i])
 	}
-	for id, inc := range b.byID {
-		if !inc.Open {
+	for _, id := range slices.Sorted(maps.Keys(b.byID)) {
+		if !b.byID[id].Open {
 			b.after(keepEnded, func() { b.purge(id) })
 		}
 	}
@@ -30,13 +31,16 @@ func (b *Book) loadIncident(in *Incident) {
 	}
 	if have := b.byID[in.ID]; have != nil {
 		if in.K > have.K {
-			b.end(have, in)
+			b.loadEnd(have, in)
 		}
 		return
 	}
 	inc := &incident{Incident: *in}
 	inc.Waits = ""
 	inc.fault = &step{inc: inc, change: Opened, phase: told, on: slices.Clone(in.Told)}
+	if in.Suppressed && in.Open {
+		b.remind(inc.fault)
+	}
 	b.byID[in.ID] = inc
 	if in.Open {
 		b.open[inc.subject()] = inc
@@ -45,8 +49,15 @@ func (b *Book) loadIncident(in *Incident) {
 	}
 }
 
-// end takes a further word about an incident that is known already.
-func (b *Book) end(inc *incident, in *Incident) {
+// remind takes a fault that programs know and people do not: it is looked at
+// again when there is evidence of it.
+func (b *Book) remind(f *step) {
+	f.phase, f.side = frozen, &outgoing{side: true, done: true}
+	f.inc.Waits = "waits for evidence after this node's start"
+}
+
+// loadEnd takes a further word about an incident that is known already.
+func (b *Book) loadEnd(inc *incident, in *Incident) {
 	inc.K = in.K
 	if !in.Open && inc.Open {
 		if b.open[inc.subject()] == inc {
@@ -77,11 +88,18 @@ func (b *Book) loadNotice(n *Notice) {
 		return
 	}
 	o := &outgoing{
-		notice: *n, steps: steps, since: b.now.Mono - b.now.Wall.Sub(n.At), claimed: true,
+		notice: *n, steps: steps, side: n.Suppressed, since: b.now.Mono - b.now.Wall.Sub(n.At), claimed: true,
 		inflight: make(map[Channel]bool), failures: make(map[Channel]int), perhaps: make(map[Channel]bool),
 	}
+	for ch, m := range n.Marks {
+		o.perhaps[ch] = m == Unsent // it may have been taken, and not marked
+	}
 	for _, s := range steps {
-		s.notice = o
+		if o.side {
+			s.side = o
+		} else {
+			s.notice = o
+		}
 	}
 	b.outbox[n.ID] = o
 	b.again(o, 1)
@@ -110,6 +128,10 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 		return &step{inc: inc, k: item.K, change: item.Change, phase: told} // an earlier round of it
 	}
 	s.k, s.on = item.K, nil
+	if n.Suppressed {
+		b.loadAside(n, s)
+		return s
+	}
 	for _, ch := range b.opt.Channels {
 		if n.Marks[ch] == Sent {
 			s.on = append(s.on, ch)
@@ -126,7 +148,7 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 		s.phase = cancelled
 		if item.Change == Opened && inc.Open {
 			// Nobody was told: evidence opens it again.
-			b.end(inc, &Incident{K: inc.K + 1, EndedAt: n.At})
+			b.loadEnd(inc, &Incident{K: inc.K + 1, EndedAt: n.At})
 			inc.recovery.phase = cancelled
 		}
 	case n.Region == b.opt.Region:
@@ -138,11 +160,31 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 	return s
 }
 
+// loadAside takes what programs were told while people were not.
+func (b *Book) loadAside(n *Notice, s *step) {
+	for _, ch := range b.opt.Channels {
+		if n.Marks[ch] == Sent {
+			s.on = append(s.on, ch)
+			if !slices.Contains(s.inc.Told, ch) {
+				s.inc.Told = append(s.inc.Told, ch)
+			}
+		}
+	}
+	if s.change == Recovered {
+		s.phase = cancelled
+		return
+	}
+	if s.inc.Open {
+		s.inc.Suppressed = true
+		b.remind(s)
+	}
+}
+
 // loadSubject is the incident of an item, as far as the item goes.
 func (b *Book) loadSubject(n *Notice, item *Item) *incident {
 	inc := b.byID[item.Incident]
 	if inc == nil {
-		inc = &incident{Incident: Incident{ID: item.Incident, Kind: item.Kind, Store: item.Store, Host: item.Host}}
+		inc = &incident{Incident: Incident{ID: item.Incident, Kind: item.Kind, Store: item.Store, Host: item.Host, Region: item.Region}}
 		b.byID[item.Incident] = inc
 	}
 	switch {
@@ -151,7 +193,7 @@ func (b *Book) loadSubject(n *Notice, item *Item) *incident {
 			inc.fault = &step{inc: inc, change: Opened, phase: told}
 		}
 		inc.Open = true
-		b.end(inc, &Incident{K: item.K, EndedAt: n.At})
+		b.loadEnd(inc, &Incident{K: item.K, EndedAt: n.At})
 	case item.Change == Opened && item.K > inc.K:
 		inc.K, inc.Open, inc.EndedAt, inc.recovery = item.K, true, time.Time{}, nil
 		inc.Since, inc.SinceUncertaintyMs, inc.OpenedAt = item.Since, item.SinceUncertaintyMs, n.At

@@ -177,21 +177,26 @@ func (n *node) tell(e incident.Event) {
 		return
 	}
 	for _, o := range n.book.Step(n.m.now, e, nil) {
-		switch o := o.(type) {
-		case *incident.Save:
-			n.m.incidents[string(n.region)+"/"+string(o.Incident.ID)] = o.Incident
-		case *incident.Write:
-			n.write(o)
-		case *incident.Publish:
-			n.publish(o)
-		case *incident.Ask:
-			n.askTold(o)
-		case *incident.ReadMarks:
-			n.tell(&incident.MarksRead{ID: o.ID, Sent: n.m.marks(o.Items)})
-		case *incident.Forward:
-			n.queued = append(n.queued, o.Verdicts...)
-			n.forward()
-		}
+		n.carryOut(o)
+	}
+}
+
+// carryOut does what the book wants done.
+func (n *node) carryOut(o incident.Out) {
+	switch o := o.(type) {
+	case *incident.Save:
+		n.m.incidents[string(n.region)+"/"+string(o.Incident.ID)] = o.Incident
+	case *incident.Write:
+		n.write(o)
+	case *incident.Publish:
+		n.publish(o)
+	case *incident.Ask:
+		n.askTold(o)
+	case *incident.ReadMarks:
+		n.tell(&incident.MarksRead{ID: o.ID, Sent: n.m.marks(o.Items)})
+	case *incident.Forward:
+		n.queued = append(n.queued, o.Verdicts...)
+		n.forward()
 	}
 }
 
@@ -245,6 +250,8 @@ func (n *node) askTold(o *incident.Ask) {
 	for _, out := range n.other().book.Step(n.m.now, &incident.Asked{Question: o.Question}, nil) {
 		if r, ok := out.(*incident.Reply); ok {
 			answer = r.Answer
+		} else {
+			n.other().carryOut(out) // what was due at this instant
 		}
 	}
 	n.tell(&incident.Answered{ID: o.ID, Answer: answer})

@@ -16,6 +16,23 @@ const (
 	HostFailing Kind = "host-failing"
 	StoreDown   Kind = "store-down"
 	RelayDead   Kind = "relay-dead"
+	// StoreLan: the relay lives, and its LAN does not.
+	StoreLan Kind = "store-lan"
+	// DidNotComeUp: missing since before the store opened, or since before its
+	// maintenance ended.
+	DidNotComeUp Kind = "did-not-come-up"
+	// NeverSeen is expected, and never came.
+	NeverSeen Kind = "never-seen"
+	// Flapping changes too often: it is told once, until it is calm.
+	Flapping Kind = "flapping"
+	// Conflict is two live relays with one identity.
+	Conflict Kind = "conflict"
+	// RegionDown is a region that is dead; RegionPath one to which stores are
+	// lost that the other region sees; RegionBlind the same without an answer of
+	// the other one.
+	RegionDown  Kind = "region-down"
+	RegionPath  Kind = "region-path"
+	RegionBlind Kind = "region-blind"
 )
 
 // Change is what happened to an incident.
@@ -79,11 +96,13 @@ func Join(a, b Mark) Mark { return max(a, b) }
 // Item is one transition of one incident in a Notice. Its JSON is the
 // contract's: absent fields are left out.
 type Item struct {
-	Kind     Kind         `json:"kind"`
-	Change   Change       `json:"change"`
-	Store    beat.StoreID `json:"store"`
-	Host     beat.HostID  `json:"host,omitempty"`
-	Incident ID           `json:"incident"`
+	Kind   Kind         `json:"kind"`
+	Change Change       `json:"change"`
+	Store  beat.StoreID `json:"store,omitempty"`
+	Host   beat.HostID  `json:"host,omitempty"`
+	// Region is what a region's incident is about; then Store is "".
+	Region   beat.Region `json:"region,omitempty"`
+	Incident ID          `json:"incident"`
 	// K counts the incident's transitions, from 1.
 	K int `json:"k"`
 	// Since is the last proof of life before the fault; the truth lies within
@@ -97,6 +116,8 @@ type Item struct {
 	Message string `json:"message,omitempty"`
 	// Ended is why it ended, where the host did not come back.
 	Ended Ending `json:"ended,omitempty"`
+	// Lost are the stores that a region's incident lists.
+	Lost []beat.StoreID `json:"lost,omitempty"`
 }
 
 // Notice is one message to people about one or many transitions. It is an item
@@ -110,9 +131,19 @@ type Notice struct {
 	Items  []Item      `json:"items"`
 	// SeenFrom are the regions whose evidence it is; OneSided says that the
 	// other region gave no answer.
-	SeenFrom []beat.Region    `json:"seenFrom"`
-	OneSided bool             `json:"oneSided,omitempty"`
-	Marks    map[Channel]Mark `json:"marks"`
+	SeenFrom []beat.Region `json:"seenFrom"`
+	OneSided bool          `json:"oneSided,omitempty"`
+	// Suppressed is for programs alone: people are not told now, for the reason
+	// that Why gives.
+	Suppressed bool   `json:"suppressed,omitempty"`
+	Why        string `json:"why,omitempty"`
+	// Quiet wakes nobody: a recovery that was held back, and is told now.
+	Quiet bool `json:"quiet,omitempty"`
+	// Digest lists what happened in many stores within a while (I6).
+	Digest bool `json:"digest,omitempty"`
+	// FleetWide says that most of the fleet is lost: look at ourselves first.
+	FleetWide bool             `json:"fleetWide,omitempty"`
+	Marks     map[Channel]Mark `json:"marks"`
 	// SentAt is when a channel took it; only where its mark is Sent.
 	SentAt map[Channel]time.Time `json:"sentAt,omitempty"`
 	// Rev counts the writes of its item.
@@ -124,8 +155,12 @@ type Notice struct {
 type Incident struct {
 	ID    ID           `json:"id"`
 	Kind  Kind         `json:"kind"`
-	Store beat.StoreID `json:"store"`
+	Store beat.StoreID `json:"store,omitempty"`
 	Host  beat.HostID  `json:"host,omitempty"`
+	// Region is what a region's incident is about; Lost are the stores that it
+	// lists.
+	Region beat.Region    `json:"region,omitempty"`
+	Lost   []beat.StoreID `json:"lost,omitempty"`
 	// K counts its transitions so far.
 	K                  int           `json:"k"`
 	Open               bool          `json:"open"`
@@ -135,14 +170,17 @@ type Incident struct {
 	EndedAt            time.Time     `json:"endedAt,omitzero"`
 	SeenFrom           []beat.Region `json:"seenFrom,omitempty"`
 	OneSided           bool          `json:"oneSided,omitempty"`
+	FleetWide          bool          `json:"fleetWide,omitempty"`
 	Reason             string        `json:"reason,omitempty"`
 	Message            string        `json:"message,omitempty"`
 	// Ended is why it ended, where the host did not come back.
 	Ended Ending `json:"ended,omitempty"`
 	// Teller is the region that tells it; "" until one did: then home will.
 	Teller beat.Region `json:"teller,omitempty"`
-	// Told is where the fault and its recovery were told.
-	Told []Channel `json:"told,omitempty"`
+	// Told is where the fault and its recovery were told; Suppressed says that
+	// those were programs, and people were not told.
+	Told       []Channel `json:"told,omitempty"`
+	Suppressed bool      `json:"suppressed,omitempty"`
 	// Waits says why an untold transition is not told yet; for people.
 	Waits string `json:"waits,omitempty"`
 }

@@ -11,6 +11,7 @@ import (
 type outgoing struct {
 	notice Notice
 	steps  []*step
+	side   bool // for programs, while people are not told
 	since  time.Duration
 	// claimed: the table has it. writing: a write is in flight. dirty: marks
 	// changed since the last write.
@@ -50,7 +51,7 @@ func (o *Options) Reaches(ch Channel) bool {
 // told says whether any channel that reaches somebody took it.
 func (b *Book) told(o *outgoing) bool {
 	for ch, m := range o.notice.Marks {
-		if m == Sent && b.opt.Reaches(ch) {
+		if m == Sent && (o.side || b.opt.Reaches(ch)) {
 			return true
 		}
 	}
@@ -92,6 +93,9 @@ func (b *Book) attempt(o *outgoing) {
 	}
 	switch {
 	case o.writing:
+	case !b.mayClaim() && !b.stuck(o, 2*b.opt.Takeover):
+		o.writes++
+		b.again(o, o.writes) // or when the lease is back
 	case !o.claimed && !b.stuck(o, 2*b.opt.Takeover):
 		o.writing = true
 		b.emit(&Write{Op: b.newOp(o, "", nil), Notice: o.copied()})
@@ -100,26 +104,47 @@ func (b *Book) attempt(o *outgoing) {
 	}
 }
 
+// mayClaim says whether this node holds the region's lease.
+func (b *Book) mayClaim() bool { return !b.fenced || b.now.Mono < b.until }
+
+// lease takes until when this node may claim and publish. What waited for it
+// may have been told by the other region meanwhile: that is asked first.
+func (b *Book) lease(until time.Duration) {
+	had := b.mayClaim()
+	b.fenced, b.until = true, until
+	if had || !b.mayClaim() {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.outbox)) {
+		if o := b.outbox[id]; !o.writing && len(o.inflight) == 0 {
+			o.writes = 0
+			b.retry(o)
+		}
+	}
+}
+
+// retry tries a notice again. While nobody was told, somebody else may have
+// told meanwhile: the other region is asked first.
+func (b *Book) retry(o *outgoing) {
+	switch {
+	case o.done || slices.Contains(b.retries, o):
+	case b.told(o) || len(b.opt.Regions) < 2 || len(o.steps) == 0:
+		b.attempt(o)
+	default:
+		b.retries = append(b.retries, o)
+	}
+}
+
 func backoff(failures int) time.Duration {
 	return min(firstRetry<<min(failures-1, 20), lastRetry)
 }
 
-// again tries a notice again after a failure. While nobody was told, somebody
-// else may have told meanwhile: the other region is asked first.
+// again tries a notice again after a failure.
 func (b *Book) again(o *outgoing, failures int) {
 	if !o.refused {
 		o.refused, o.refusedAt = true, b.now.Mono
 	}
-	b.after(backoff(failures), func() {
-		if o.done {
-			return
-		}
-		if b.told(o) || len(b.opt.Regions) < 2 || len(o.steps) == 0 {
-			b.attempt(o)
-			return
-		}
-		b.retries = append(b.retries, o)
-	})
+	b.after(backoff(failures), func() { b.retry(o) })
 }
 
 // wrote takes the result of a claim, or of a write of marks.
@@ -169,43 +194,69 @@ func (b *Book) publish(o *outgoing) {
 		if mark, ok := o.notice.Marks[ch]; !ok || mark != Unsent || o.inflight[ch] {
 			continue
 		}
-		items, steps, wait := o.itemsFor(ch)
+		items, steps, wait := b.itemsFor(o, ch)
 		switch {
 		case wait:
 			b.after(firstRetry, func() { b.attempt(o) })
-		case len(items) == 0 && o.perhaps[ch]:
-			b.sent(o, ch, o.steps) // over before another try: it may have been told
 		case len(items) == 0:
 			o.notice.Marks[ch], o.dirty = Cancelled, true
 		default:
 			o.inflight[ch] = true
 			n := o.copied()
 			n.Items = items
-			b.emit(&Publish{Op: b.newOp(o, ch, steps), Channel: ch, Notice: n})
+			b.emit(&Publish{Op: b.newOp(o, ch, steps), Channel: ch, Notice: n, NotAfter: b.notAfter()})
 		}
 	}
 	b.finish(o)
 }
 
-// itemsFor is what a channel is told: no fault that is over, and no recovery
-// of a fault that it was not told of. wait says that a fault is still on its way.
-func (o *outgoing) itemsFor(ch Channel) (items []Item, steps []*step, wait bool) {
+// notAfter is when a publish is too late; an unclaimed one has no lease to keep.
+func (b *Book) notAfter() time.Duration {
+	if !b.fenced || !b.mayClaim() {
+		return 0
+	}
+	return b.until
+}
+
+// itemsFor is what a channel is told: no fault that is over, unless it may have
+// been told already (then it is told again, so that its recovery has a fault);
+// no recovery of a fault that it was not told of; and nothing that it got while
+// people were not told. wait says that a fault is still on its way there.
+func (b *Book) itemsFor(o *outgoing, ch Channel) (items []Item, steps []*step, wait bool) {
 	for i, s := range o.steps {
-		if s.change == Opened {
-			if s.inc.Open {
-				items, steps = append(items, o.notice.Items[i]), append(steps, s)
-			}
+		if !o.side && s.side != nil && b.isProgram(ch) {
 			continue
 		}
-		f := s.inc.fault
-		if f.notice != nil && f.notice.inflight[ch] {
-			return nil, nil, true
+		tell := s.inc.Open && s.inc.fault == s || o.perhaps[ch]
+		if s.change == Recovered {
+			if b.onItsWay(s.inc.fault, ch) {
+				return nil, nil, true
+			}
+			tell = s.inc.fault.hasTold(ch)
 		}
-		if len(f.on) == 0 || slices.Contains(f.on, ch) {
+		if tell {
 			items, steps = append(items, o.notice.Items[i]), append(steps, s)
 		}
 	}
 	return items, steps, false
+}
+
+// onItsWay says whether a channel may still get a fault.
+func (b *Book) onItsWay(f *step, ch Channel) bool {
+	for _, o := range [...]*outgoing{f.notice, f.side} {
+		if o != nil && !o.done && o.notice.Marks[ch] == Unsent && (o.inflight[ch] || o.perhaps[ch]) {
+			if _, has := o.notice.Marks[ch]; has {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hasTold says whether a channel got the fault: from this region, or, where the
+// other one told it, from there.
+func (s *step) hasTold(ch Channel) bool {
+	return slices.Contains(s.on, ch) || len(s.on) == 0 && s.phase == told
 }
 
 // published takes a channel's result.
@@ -241,26 +292,44 @@ func (b *Book) sent(o *outgoing, ch Channel, steps []*step) {
 	}
 	o.notice.SentAt[ch] = b.now.Wall.UTC().Truncate(time.Millisecond)
 	for _, s := range steps {
+		if o.side {
+			b.sentAside(s, ch)
+			continue
+		}
 		if s.notice != o {
 			continue // the other region told it meanwhile
 		}
-		if s.change == Recovered && len(s.inc.fault.on) > 0 && !slices.Contains(s.inc.fault.on, ch) {
-			continue
-		}
 		s.on = append(s.on, ch)
 		first := s.phase != told
-		s.phase, s.inc.Waits, s.inc.Teller = told, "", b.opt.Region
+		s.phase, s.inc.Waits, s.inc.Teller, s.inc.Suppressed = told, "", b.opt.Region, false
 		if !slices.Contains(s.inc.Told, ch) {
 			s.inc.Told = append(s.inc.Told, ch)
 			first = true
 		}
 		if first {
-			told := s.inc.Incident
-			told.Told = slices.Clone(told.Told)
-			b.emit(&Save{Incident: told})
+			b.save(s.inc)
 			b.resolve(s.inc)
 		}
 	}
+}
+
+// sentAside marks that a program knows what people are not told of.
+func (b *Book) sentAside(s *step, ch Channel) {
+	s.on = append(s.on, ch)
+	if s.inc.Teller == "" {
+		s.inc.Teller = b.opt.Region
+	}
+	if !slices.Contains(s.inc.Told, ch) {
+		s.inc.Told = append(s.inc.Told, ch)
+		s.inc.Suppressed = s.inc.fault.phase != told
+	}
+	b.save(s.inc)
+}
+
+func (b *Book) save(inc *incident) {
+	i := inc.Incident
+	i.Told = slices.Clone(i.Told)
+	b.emit(&Save{Incident: i})
 }
 
 // finish ends a notice that has nothing left to do.
@@ -277,7 +346,7 @@ func (b *Book) finish(o *outgoing) {
 	o.done = true
 	delete(b.outbox, o.notice.ID)
 	for _, s := range o.steps {
-		if s.phase == leaving {
+		if s.phase == leaving && s.notice == o {
 			b.cancel(s)
 			b.resolve(s.inc)
 		}

@@ -3,6 +3,8 @@ package incident
 import (
 	"slices"
 	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/presence"
 )
 
 // maxAskItems bounds one question.
@@ -19,18 +21,53 @@ func (b *Book) askAfter(s *step, d time.Duration) {
 	})
 }
 
+// hold leaves a transition to the other region, and asks it after a while: at
+// once where it is dead or settles (I3).
+func (b *Book) hold(s *step) {
+	if len(b.holding) > 2*len(b.open)+64 {
+		b.holding = slices.DeleteFunc(b.holding, func(s *step) bool { return s.phase != held })
+	}
+	b.holding = append(b.holding, s)
+	d := b.opt.Takeover
+	if b.peer == presence.PeerDead || b.peer == presence.PeerSettles {
+		d = 0
+	}
+	b.askAfter(s, d)
+}
+
+// peerIs takes what presence knows of the other region as a whole.
+func (b *Book) peerIs(state presence.PeerState) {
+	b.peer = state
+	if state != presence.PeerDead && state != presence.PeerSettles {
+		return
+	}
+	b.holding = slices.DeleteFunc(b.holding, func(s *step) bool { return s.phase != held })
+	for _, s := range b.holding {
+		b.askAfter(s, 0)
+	}
+}
+
+// ask asks the other region; one that is dead does not answer: what it told
+// before, its marks in the table know.
+func (b *Book) ask(q asking) {
+	b.lastOp++
+	b.asks[b.lastOp] = q
+	if b.peer == presence.PeerDead {
+		b.emit(&ReadMarks{ID: b.lastOp, Items: items(q.steps)})
+		return
+	}
+	b.emit(&Ask{ID: b.lastOp, Question: ToldQuestion{
+		From: b.opt.Region, Node: b.opt.Node, Term: b.opt.Term, Items: items(q.steps),
+	}})
+}
+
 // flushAsk asks about all that became due in this Step, batched.
 func (b *Book) flushAsk() {
 	b.askRetries()
 	for len(b.wantAsk) > 0 {
 		n := min(len(b.wantAsk), maxAskItems)
-		b.lastOp++
-		steps := append([]*step(nil), b.wantAsk[:n]...)
+		b.ask(asking{steps: slices.Clone(b.wantAsk[:n])})
 		b.wantAsk = b.wantAsk[n:]
-		b.asks[b.lastOp] = asking{steps: steps}
-		b.emit(&Ask{ID: b.lastOp, Question: ToldQuestion{
-			From: b.opt.Region, Node: b.opt.Node, Term: b.opt.Term, Items: items(steps),
-		}})
 	}
 	b.wantAsk = nil
 }
@@ -44,11 +81,7 @@ func (b *Book) askRetries() {
 			q.notices = append(q.notices, b.retries[0])
 			b.retries = b.retries[1:]
 		}
-		b.lastOp++
-		b.asks[b.lastOp] = q
-		b.emit(&Ask{ID: b.lastOp, Question: ToldQuestion{
-			From: b.opt.Region, Node: b.opt.Node, Term: b.opt.Term, Items: items(q.steps),
-		}})
+		b.ask(q)
 	}
 	b.retries = nil
 }
@@ -196,7 +229,7 @@ func (b *Book) asked(q ToldQuestion) {
 func (b *Book) word(item ToldItem) Telling {
 	inc := b.byID[item.Incident]
 	if inc == nil {
-		inc = b.open[subject{item.Store, item.Host, classOf(item.Kind)}]
+		inc = b.open[subject{item.Store, item.Host, item.Region, classOf(item.Kind)}]
 	}
 	if inc == nil {
 		if item.Change == Recovered {

@@ -22,8 +22,9 @@ type ToldItem struct {
 	K        int          `json:"k"`
 	Kind     Kind         `json:"kind"`
 	Change   Change       `json:"change"`
-	Store    beat.StoreID `json:"store"`
+	Store    beat.StoreID `json:"store,omitempty"`
 	Host     beat.HostID  `json:"host,omitempty"`
+	Region   beat.Region  `json:"region,omitempty"`
 	// Since is the last proof of life before the fault.
 	Since time.Time `json:"since"`
 }
@@ -31,13 +32,13 @@ type ToldItem struct {
 // ToldBy says whether a transition that a notice lists is this one: by its id,
 // or, where each region computed an id by itself, by its subject and time.
 func (t *ToldItem) ToldBy(n *Notice, i *Item) bool {
-	if i.Change != t.Change {
-		return false
+	if i.Change != t.Change || n.Suppressed {
+		return false // people were not told
 	}
 	if i.Incident == t.Incident && i.K == t.K {
 		return true
 	}
-	return i.Store == t.Store && i.Host == t.Host && classOf(i.Kind) == classOf(t.Kind) && n.At.After(t.Since)
+	return i.Store == t.Store && i.Host == t.Host && i.Region == t.Region && classOf(i.Kind) == classOf(t.Kind) && n.At.After(t.Since)
 }
 
 // ToldAnswer answers a ToldQuestion, in its order.

@@ -30,11 +30,14 @@ const (
 	// Degraded is lost here and open in the other region: a path is cut, and
 	// nobody is woken.
 	Degraded
+	// Conflict has two relays that live with one identity; one of them has an
+	// open session (P14).
+	Conflict
 
 	states
 )
 
-var stateNames = [states]string{"unknown", "up", "suspect", "down", "stopped", "direct", "relay-dead", "degraded"}
+var stateNames = [states]string{"unknown", "up", "suspect", "down", "stopped", "direct", "relay-dead", "degraded", "conflict"}
 
 func (s State) String() string {
 	if s < states {
@@ -77,7 +80,8 @@ const (
 	// HostFlaps changes too often, by its relay's count (I8). HostCalm ends it.
 	HostFlaps
 	HostCalm
-	// HostNeverSeen is expected and never came (P11).
+	// HostNeverSeen is expected and never came (P11): a host; or, where Host is
+	// "", a whole store.
 	HostNeverSeen
 	// RegionDown is the other region, dead to this one (P3a); RegionPath is this
 	// region, to which many stores are lost that the other one sees; RegionBlind
@@ -130,6 +134,11 @@ type Verdict struct {
 	SeenFrom []beat.Region `json:"seenFrom,omitempty"`
 	// OneSided says that the other region was asked and gave no answer.
 	OneSided bool `json:"oneSided,omitempty"`
+	// Unadopted is a host that nobody declared or adopted, and that was not seen
+	// on enough days: it pages nobody. The verdict comes again when that ends.
+	Unadopted bool `json:"unadopted,omitempty"`
+	// FleetWide says that most of the fleet is lost at once: check us first.
+	FleetWide bool `json:"fleetWide,omitempty"`
 	// First is the first word about the subject since this node started.
 	First bool `json:"-"`
 	// Old says that it happened before this node started to look: somebody may
@@ -164,4 +173,17 @@ const (
 	Operator         Reason = "an operator retired it"
 	OtherSays        Reason = "the other region says so"
 	OtherDecided     Reason = "the other region decides about it"
+	OtherDead        Reason = "the other region is dead"
+	OtherAnswers     Reason = "the other region lives"
+	RegionIsBlind    Reason = "this region has lost too many stores, and nobody answers it"
+	SuspectsItself   Reason = "waits: this region has lost too many stores to trust itself"
+	SeesAgain        Reason = "this region sees its stores again"
+	TwoRelays        Reason = "two relays connect as one"
+	OneRelay         Reason = "one relay connects again"
+	NeverCame        Reason = "expected, and never seen"
+	LanDead          Reason = "the relay lives, and its LAN is dead"
+
+	// NoAnswerNoSession is a loss without an answer, of a store whose relay had
+	// no session with the other region anyway.
+	NoAnswerNoSession Reason = "lost here, no session there, and the other region does not answer"
 )

@@ -1,0 +1,113 @@
+package incident
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// The storm budget (I6): the first atOnce notices of a minute go at once; what
+// follows goes into a digest, after digestAfter, and while it grows.
+const (
+	atOnce       = 2
+	budgetWindow = time.Minute
+)
+
+var digestAfter = [...]time.Duration{10 * time.Second, 60 * time.Second, 5 * time.Minute}
+
+// budget is what people, or programs, are told of faults, or of recoveries.
+type budget struct {
+	// recent are when notices went at once, in the last budgetWindow.
+	recent []time.Duration
+	// waiting go with the next digest; stage counts those since a storm began, 0:
+	// there is none.
+	waiting []*step
+	stage   int
+}
+
+// lane is whose budget it is.
+type lane uint8
+
+const (
+	people lane = iota
+	programs
+	lanes
+)
+
+func (b *Book) budgetOf(l lane, c Change) *budget {
+	if c == Recovered {
+		return &b.budgets[l][1]
+	}
+	return &b.budgets[l][0]
+}
+
+// room says whether one more notice may go at once, and counts it.
+func (b *Book) room(g *budget) bool {
+	for len(g.recent) > 0 && b.now.Mono-g.recent[0] >= budgetWindow {
+		g.recent = g.recent[1:]
+	}
+	if g.stage > 0 || len(g.recent) >= atOnce {
+		return false
+	}
+	g.recent = append(g.recent, b.now.Mono)
+	return true
+}
+
+// tell sends transitions that go together: at once, or with the next digest.
+func (b *Book) tell(l lane, steps []*step) {
+	g := b.budgetOf(l, steps[0].change)
+	if steps[0].inc.Region != "" || b.room(g) {
+		b.send(l, steps, false)
+		return
+	}
+	for _, s := range steps {
+		if l == people {
+			s.phase = digesting
+			s.inc.Waits = "waits for the next digest: many things happen"
+		}
+	}
+	g.waiting = append(g.waiting, steps...)
+	if g.stage == 0 {
+		b.nextDigest(l, steps[0].change, g)
+	}
+}
+
+func (b *Book) nextDigest(l lane, c Change, g *budget) {
+	d := digestAfter[min(g.stage, len(digestAfter)-1)]
+	g.stage++
+	b.after(d, func() { b.digest(l, c, g) })
+}
+
+// digest tells what waits; when nothing does, the storm is over.
+func (b *Book) digest(l lane, c Change, g *budget) {
+	waiting := g.waiting
+	g.waiting = nil
+	var steps []*step
+	for _, s := range waiting {
+		switch {
+		case l == people && s.phase != digesting, l == programs && s.side != nil:
+		case l == people && s.change == Opened && b.covered(s.inc):
+			s.phase = frozen
+			s.inc.Waits = b.coveredBy(s.inc)
+		case l == people:
+			if h := b.hushOf(s); h.held() {
+				b.hushPeople(s, h)
+				continue
+			}
+			steps = append(steps, s)
+		default:
+			steps = append(steps, s)
+		}
+	}
+	if len(steps) == 0 {
+		g.stage, g.recent = 0, g.recent[:0]
+		return
+	}
+	slices.SortStableFunc(steps, func(x, y *step) int {
+		return cmp.Or(cmp.Compare(x.inc.Kind, y.inc.Kind), cmp.Compare(x.inc.Store, y.inc.Store), cmp.Compare(x.inc.Host, y.inc.Host))
+	})
+	for chunk := range slices.Chunk(steps, maxItems) {
+		b.send(l, chunk, true)
+	}
+	b.nextDigest(l, c, g)
+}
