@@ -22,13 +22,12 @@ func (p *Presence) wantAsk(s *store, mine View) {
 	if s.askAt == 0 {
 		s.askAt = p.now.Mono
 	}
-	if s.asking == 0 && p.now.Mono >= s.askAt && !s.wantsAsk {
-		s.wantsAsk = true
-		p.asking = append(p.asking, s)
+	if s.asking == 0 && p.now.Mono >= s.askAt {
+		p.wantAsking(s)
 	}
 }
 
-func (p *Presence) askHost(s *store) {
+func (p *Presence) wantAsking(s *store) {
 	if !s.wantsAsk {
 		s.wantsAsk = true
 		p.asking = append(p.asking, s)
@@ -38,8 +37,12 @@ func (p *Presence) askHost(s *store) {
 // downReask is how much more seldom a store that is down is asked about.
 const downReask = 6
 
-// flushAsks sends what this Step wants to ask, batched.
+// flushAsks sends what wants to be asked, batched: a little after the last
+// question, so that many losses share one.
 func (p *Presence) flushAsks() {
+	if len(p.asking) == 0 || p.now.Mono < p.lastAsked+askGather {
+		return
+	}
 	var q *inflight
 	for _, s := range p.asking {
 		s.wantsAsk = false
@@ -48,27 +51,40 @@ func (p *Presence) flushAsks() {
 			q = &inflight{question: Question{From: p.opt.Region, Node: p.opt.Node, Term: p.opt.Term}, at: p.now.Mono}
 			p.lastAsk++
 		}
-		if v := p.view(s); v.View == ViewLost && s.asking == 0 && p.now.Mono >= s.askAt {
-			s.asking = p.lastAsk
-			q.question.Stores = append(q.question.Stores, v)
-		}
-		for i := range s.hosts {
-			h := &s.hosts[i]
-			if h.expiredAt != 0 && h.asking == 0 && p.now.Mono >= h.askAt {
-				h.asking = p.lastAsk
-				q.question.Hosts = append(q.question.Hosts, HostView{Store: s.id, Host: h.id, View: ViewLost, Since: p.now.At(h.dLast)})
-			}
-		}
+		p.askStore(s, q)
 	}
 	p.sendAsk(q)
 	p.asking = p.asking[:0]
+}
+
+// askStore adds to a question what a store and its hosts want to ask.
+func (p *Presence) askStore(s *store, q *inflight) {
+	if v := p.view(s); s.asking == 0 {
+		lost := v.View == ViewLost && p.now.Mono >= s.askAt
+		never := v.View == ViewNever && s.expect != nil && s.expect.store && p.now.Mono >= s.expect.askAt
+		if lost || never {
+			s.asking = p.lastAsk
+			q.question.Stores = append(q.question.Stores, v)
+		}
+	}
+	for _, i := range s.order {
+		h := &s.hosts[i]
+		if w := h.wait; w != nil && w.asking == 0 && p.now.Mono >= w.askAt {
+			w.asking = p.lastAsk
+			v := HostView{Store: s.id, Host: h.id, View: ViewLost, Since: p.now.At(h.dLast)}
+			if !h.known() {
+				v.View, v.Since = ViewNever, time.Time{}
+			}
+			q.question.Hosts = append(q.question.Hosts, v)
+		}
+	}
 }
 
 func (p *Presence) sendAsk(q *inflight) {
 	if q == nil || len(q.question.Stores)+len(q.question.Hosts) == 0 {
 		return
 	}
-	p.asks[p.lastAsk] = q
+	p.asks[p.lastAsk], p.lastAsked = q, p.now.Mono
 	p.emit(&Ask{ID: p.lastAsk, Question: q.question})
 }
 
@@ -88,20 +104,39 @@ func (p *Presence) answered(e *Answered) {
 	}
 	p.theirTerm[a.Node] = a.Term
 	delete(p.asks, e.ID)
+	if q.at >= p.peer.cutAt {
+		p.stepPeer(func(m *peer) { m.answered(p.now.Mono, a.Settles) })
+	}
 	for i, v := range a.Stores {
 		if s := p.stores[q.question.Stores[i].Store]; s != nil && s.asking == e.ID {
 			s.asking = 0
+			if q.question.Stores[i].View == ViewNever {
+				p.takeNever(s, v.View)
+				continue
+			}
 			p.takeStore(s, v, q.at)
 		}
 	}
 	for i, v := range a.Hosts {
 		asked := q.question.Hosts[i]
-		if s := p.stores[asked.Store]; s != nil {
-			if j, ok := s.index[asked.Host]; ok && s.hosts[j].asking == e.ID {
-				p.takeHost(s, &s.hosts[j], v)
-			}
+		if s, h := p.waitingHost(asked.Store, asked.Host, e.ID); h != nil {
+			p.takeHost(s, h, v)
 		}
 	}
+}
+
+// waitingHost is a host that waits for the answer to a question; nil: it is
+// not there, or waits no more.
+func (p *Presence) waitingHost(store beat.StoreID, id beat.HostID, question uint64) (*store, *host) {
+	s := p.stores[store]
+	if s == nil {
+		return nil, nil
+	}
+	h := s.lookup(id)
+	if h == nil || h.wait == nil || h.wait.asking != question {
+		return nil, nil
+	}
+	return s, h
 }
 
 // takeStore takes the other region's view of a store that is lost here; it
@@ -123,16 +158,13 @@ func (p *Presence) takeStore(s *store, v StoreView, asked time.Duration) {
 }
 
 func (p *Presence) takeHost(s *store, h *host, v HostView) {
-	h.asking, h.deafSince = 0, 0
-	p.touch(s)
-	if h.expiredAt == 0 {
-		return
-	}
-	h.theirs = v.View
-	h.askAt = p.now.Mono + p.opt.Reask
+	w := h.wait
+	w.asking, w.deafSince, w.theirs = 0, 0, v.View
+	w.askAt = p.now.Mono + p.opt.Reask
 	if v.View == ViewLost || v.View == ViewNever {
-		h.askAt = never
+		w.askAt = never
 	}
+	p.touch(s)
 }
 
 // unanswered ends a question that got no answer: it is asked again, often
@@ -143,26 +175,27 @@ func (p *Presence) unanswered(id uint64) {
 		return
 	}
 	delete(p.asks, id)
+	p.stepPeer(func(m *peer) { m.unanswered(p.now.Mono, q.at) })
 	again := p.now.Mono + min(p.opt.Reask, max(p.opt.Blind/4, time.Second))
 	for _, v := range q.question.Stores {
-		if s := p.stores[v.Store]; s != nil && s.asking == id {
-			s.asking, s.askAt = 0, again
-			if s.deafSince == 0 {
-				s.deafSince = q.at
-			}
-			p.touch(s)
-		}
-	}
-	for _, v := range q.question.Hosts {
 		s := p.stores[v.Store]
-		if s == nil {
+		if s == nil || s.asking != id {
 			continue
 		}
-		if i, ok := s.index[v.Host]; ok && s.hosts[i].asking == id {
-			h := &s.hosts[i]
-			h.asking, h.askAt = 0, again
-			if h.deafSince == 0 {
-				h.deafSince = q.at
+		s.asking, s.askAt = 0, again
+		if s.expect != nil {
+			s.expect.askAt = again
+		}
+		if s.deafSince == 0 {
+			s.deafSince = max(q.at, 1)
+		}
+		p.touch(s)
+	}
+	for _, v := range q.question.Hosts {
+		if s, h := p.waitingHost(v.Store, v.Host, id); h != nil {
+			h.wait.asking, h.wait.askAt = 0, again
+			if h.wait.deafSince == 0 {
+				h.wait.deafSince = max(q.at, 1)
 			}
 			p.touch(s)
 		}
@@ -173,17 +206,24 @@ func (p *Presence) unanswered(id uint64) {
 // loss that it tells: where this region has lost the store too, that is the
 // second view.
 func (p *Presence) asked(q Question) {
-	a := Answer{Node: p.opt.Node, Term: p.opt.Term}
+	a := Answer{Node: p.opt.Node, Term: p.opt.Term, Settles: !p.settled}
 	for _, v := range q.Stores {
 		s := p.stores[v.Store]
 		if s == nil {
 			a.Stores = append(a.Stores, StoreView{Store: v.Store, View: p.unknownView()})
 			continue
 		}
-		if s.session == sessionOpen && p.now.Mono >= s.silentAt() {
-			p.suspect(s, s.silentAt())
-		}
 		mine := p.view(s)
+		if s.session == sessionOpen && !p.backHere(s) {
+			mine.View = ViewSettling
+		}
+		if v.View == ViewNever {
+			if mine.View == ViewNever && s.seenOnce() {
+				mine.View = ViewLost // its hosts beat to this region
+			}
+			a.Stores = append(a.Stores, mine)
+			continue
+		}
 		if mine.View == ViewStopped && mine.Boot != v.Boot && mine.Epoch < v.Epoch {
 			mine.View = ViewLost // the goodbye was said in an older life of the relay
 		}
@@ -214,12 +254,11 @@ func (p *Presence) hostView(asked HostView) HostView {
 	if s == nil {
 		return v
 	}
-	i, ok := s.index[asked.Host]
-	if !ok {
+	h := s.lookup(asked.Host)
+	if h == nil {
 		return v
 	}
-	h := &s.hosts[i]
-	relay := h.relayed && s.session == sessionOpen
+	relay := h.relayed && s.session == sessionOpen && p.backHere(s)
 	switch {
 	case relay && h.relay.Alive(), h.direct.Alive():
 		v.View = ViewOpen
@@ -229,7 +268,7 @@ func (p *Presence) hostView(asked HostView) HostView {
 		v.View = ViewSettling
 	case h.direct == beat.Missing:
 		v.View, v.Since = ViewLost, p.now.At(h.dLast)
-	case relay:
+	case relay, h.number != 0:
 		v.View = ViewLost
 	}
 	return v
@@ -240,14 +279,14 @@ func (p *Presence) heard(news []News) {
 	for _, n := range news {
 		if n.Forgotten {
 			if s := p.stores[n.Store]; s != nil {
-				if _, ok := s.index[n.Host]; ok {
+				if s.lookup(n.Host) != nil {
 					p.forgetHeard(s, n.Host)
 				}
 			}
 			continue
 		}
 		s := p.store(n.Store)
-		if _, known := s.index[n.Host]; !known && len(s.hosts) >= maxDirectHosts {
+		if s.lookup(n.Host) == nil && len(s.hosts) >= maxDirectHosts {
 			p.emit(&Refused{ID: beat.Identity{Store: n.Store}, Reason: TooMany})
 			continue
 		}
@@ -257,7 +296,7 @@ func (p *Presence) heard(news []News) {
 }
 
 func (p *Presence) forgetHeard(s *store, id beat.HostID) {
-	if i := s.index[id]; s.session == sessionOpen && s.hosts[i].relayed {
+	if h := s.lookup(id); s.session == sessionOpen && h.relayed {
 		p.emit(&Command{Conn: s.conn, ID: beat.Identity{Store: s.id, Relay: s.relay}, Command: beat.Command{V: beat.Wire, Order: beat.Forget, Host: id}})
 	}
 	p.forget(s.id, id, false)
@@ -276,19 +315,26 @@ func (p *Presence) forwarded(verdicts []Verdict) {
 			p.forwardedStore(s, v)
 			continue
 		}
-		if j, ok := s.index[v.Host]; ok {
-			if v.Condition == HostForgotten {
-				p.forgetHeard(s, v.Host)
-				continue
-			}
-			h := &s.hosts[j]
-			h.forwarded = v.Condition
-			if h.expiredAt != 0 {
-				h.theirs, h.askAt = forwardedView(v.Condition), p.now.Mono+p.opt.Reask
-			}
-			p.touch(s)
+		if h := s.lookup(v.Host); h != nil {
+			p.forwardedHost(s, h, v)
 		}
 	}
+}
+
+func (p *Presence) forwardedHost(s *store, h *host, v *Verdict) {
+	switch v.Condition {
+	case HostForgotten:
+		p.forgetHeard(s, v.Host)
+		return
+	case Well, HostMissing, HostFailing, HostStopped:
+		h.forwarded = v.Condition
+	default:
+		return // its own region's word, and no state
+	}
+	if h.wait != nil {
+		h.wait.theirs, h.wait.askAt = forwardedView(v.Condition), p.now.Mono+p.opt.Reask
+	}
+	p.touch(s)
 }
 
 func forwardedView(c Condition) View {

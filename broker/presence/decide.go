@@ -2,10 +2,10 @@ package presence
 
 import "time"
 
-// Peer is what this region knows of the other one.
+// Peer is where the question about a lost store stands.
 type Peer uint8
 
-// The states of the other region.
+// The states of a question.
 const (
 	// PeerNone: only one region is configured.
 	PeerNone Peer = iota
@@ -23,11 +23,21 @@ type Facts struct {
 	// than grace ago.
 	Mine  View
 	Grace bool
+	// Conflict says that two relays live with one identity (P14).
+	Conflict bool
 	// Theirs is the other region's word, where Peer is PeerSays; Opens counts
 	// how often it said open since our loss.
 	Peer   Peer
 	Theirs View
 	Opens  int
+	// Link is the other region as a whole, and Fleet what this one thinks of
+	// itself.
+	Link  PeerState
+	Fleet FleetState
+	// OpenedHere says that the store was open here shortly before the other
+	// region's last sign of life, or later, and not open there alone. NoSessionThere says that the store's
+	// last report here had no session there.
+	OpenedHere, NoSessionThere bool
 	// SinceLoss is the time since this region lost the store.
 	SinceLoss, Blind time.Duration
 	// ByeExpired says that a goodbye promised a return, and the time is over.
@@ -38,15 +48,19 @@ type Facts struct {
 	Was State
 }
 
-// Decide is the truth table of a store (P3, without P3a): which state follows
-// from the facts, and why. OneSided says that the other region gave no answer.
+// Decide is the truth table of a store (P3, P3a, I7, P14): which state follows
+// from the facts, and why. oneSided says that the other region gave no answer.
 func Decide(f Facts) (state State, why Reason, oneSided bool) {
 	switch f.Mine {
 	case ViewOpen:
-		if f.Grace {
+		switch {
+		case f.Grace:
 			return Suspect, WithinGrace, false
+		case f.Conflict:
+			return Conflict, TwoRelays, false
+		default:
+			return Up, SessionOpen, false
 		}
-		return Up, SessionOpen, false
 	case ViewStopped:
 		return Stopped, SaidGoodbye, false
 	case ViewSettling:
@@ -74,25 +88,46 @@ func decideLost(f Facts) (State, Reason, bool) {
 	if f.ByeExpired {
 		lost = ByeExpired
 	}
-	wasDown := f.Was == Down || f.Was == RelayDead
+	word := f.Theirs
+	if f.Peer != PeerSays || f.Link == PeerDead && word != ViewLost && word != ViewNever {
+		word = "" // a dead region's views are void
+	}
 	switch {
+	case f.Conflict:
+		return Suspect, TwoRelays, false
 	case f.Peer == PeerNone && f.ByeExpired:
 		return down, ByeExpired, false
 	case f.Peer == PeerNone:
 		return down, OnlyRegion, false
-	case f.Peer == PeerSays && f.Theirs == ViewOpen && f.Opens < 2:
+	case word == ViewOpen && f.Opens < 2:
 		return Suspect, OpenThere, false
-	case f.Peer == PeerSays && f.Theirs == ViewOpen:
+	case word == ViewOpen:
 		return Degraded, OpenThere, false
-	case f.Peer == PeerSays && f.Theirs == ViewStopped:
+	case word == ViewStopped:
 		return Stopped, SaidGoodbye, false
-	case f.Peer == PeerSays && (f.Theirs == ViewLost || f.Theirs == ViewNever):
+	case word == ViewLost, word == ViewNever, f.Was == Down, f.Was == RelayDead:
 		return down, lost, false
-	case wasDown:
-		return down, lost, false
-	case f.Peer == PeerSays && f.Theirs == ViewSettling:
+	default:
+		return decideAlone(f, down, word)
+	}
+}
+
+// decideAlone is the part of the table where nobody else has a word.
+func decideAlone(f Facts, down State, word View) (State, Reason, bool) {
+	switch {
+	case f.Fleet == FleetBlind:
+		return Unknown, RegionIsBlind, false
+	case f.Fleet == FleetSuspects:
+		return Suspect, SuspectsItself, false
+	case f.Link == PeerDead && f.OpenedHere:
+		return down, OtherDead, true
+	case f.Link == PeerDead:
+		return Unknown, OtherDead, false
+	case word == ViewSettling:
 		return Suspect, OtherSettles, false
-	case f.SinceLoss >= f.Blind:
+	case f.Link == PeerCut && f.NoSessionThere:
+		return down, NoAnswerNoSession, true
+	case (f.Link == PeerCut || f.Peer == PeerSilent) && f.SinceLoss >= f.Blind:
 		return down, NoAnswerForBlind, true
 	default:
 		return Suspect, WaitsForAnswer, false

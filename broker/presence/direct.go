@@ -10,29 +10,28 @@ import (
 // a host that is up costs two look-ups and a store.
 func (p *Presence) directBeat(e *Direct) {
 	s := p.store(e.Store)
-	i, known := s.index[e.Beat.Host]
-	if !known {
-		if len(s.hosts) >= maxDirectHosts {
-			p.emit(&Refused{ID: beat.Identity{Store: e.Store}, Reason: TooMany})
-			return
-		}
-		p.host(s, e.Beat.Host)
-		i = s.index[e.Beat.Host]
-		p.emit(&Adopted{Store: s.id, Host: e.Beat.Host, Via: ByDirect})
+	h := s.lookup(e.Beat.Host)
+	if h == nil && len(s.hosts) >= maxDirectHosts {
+		p.emit(&Refused{ID: beat.Identity{Store: e.Store}, Reason: TooMany})
+		return
 	}
-	h := &s.hosts[i]
+	if h == nil || !h.known() {
+		h = p.host(s, e.Beat.Host)
+		p.emit(&Adopted{Store: s.id, Host: h.id, Via: ByDirect})
+	}
 	h.dLast = p.now.Mono
-	h.dInterval = e.Beat.Interval
-	if h.dInterval == 0 {
-		h.dInterval = beat.DefaultInterval
+	h.dIntervalMs = uint32(min(max(e.Beat.Interval, 0), beat.MaxInterval).Milliseconds()) //nolint:gosec // within its bounds
+	if h.dIntervalMs == 0 {
+		h.dIntervalMs = uint32(p.declaredInterval(s, h).Milliseconds()) //nolint:gosec // within its bounds
 	}
 	state := beat.Up
 	switch {
 	case e.Beat.Status == beat.Fail, e.Beat.KeepStatus && h.direct == beat.Failing:
 		state = beat.Failing
 	}
-	if !e.Beat.KeepStatus {
-		h.dMessage = e.Beat.Message
+	if n := h.notes(); !e.Beat.KeepStatus && n.direct != e.Beat.Message {
+		n.direct = e.Beat.Message
+		h.say(n)
 	}
 	if state == h.direct && h.state == state {
 		return
@@ -57,9 +56,17 @@ func (p *Presence) endDirect(h *host) {
 	}
 }
 
+// declaredInterval is what a host promises whose beats do not say.
+func (p *Presence) declaredInterval(s *store, h *host) time.Duration {
+	if d := s.declared.Declared(h.id); d != nil && d.Interval > 0 {
+		return min(d.Interval, beat.MaxInterval)
+	}
+	return beat.DefaultInterval
+}
+
 // expires is when the direct way of a host that is up breaks its promise.
-func (h *host) expires() time.Duration {
-	return h.dLast + h.dInterval + beat.HostGrace(h.dInterval)
+func (p *Presence) expires(h *host) time.Duration {
+	return max(h.dLast, p.freshFrom) + h.dInterval() + beat.HostGrace(h.dInterval())
 }
 
 // judgeDirect ends the direct ways whose promise is broken. A node that
@@ -69,7 +76,7 @@ func (p *Presence) judgeDirect(s *store) {
 		return
 	}
 	for i := range s.hosts {
-		if h := &s.hosts[i]; h.direct.Alive() && p.now.Mono >= h.expires() {
+		if h := &s.hosts[i]; h.direct.Alive() && p.now.Mono >= p.expires(h) {
 			h.direct, h.dirty = beat.Missing, true
 		}
 	}

@@ -238,6 +238,15 @@ const (
 	TooMany
 	// NotAnswer is an answer that nobody waits for, or from an old term.
 	NotAnswer
+	// Clash is a second relay of one identity, while the first has a session.
+	Clash
+	// BadReport and BadPicture contradict themselves, or are out of range.
+	BadReport
+	BadPicture
+	// BadItem is an item of the table that cannot be read, NewerItem one that a
+	// later version wrote: it is set aside.
+	BadItem
+	NewerItem
 
 	refusals
 )
@@ -245,6 +254,7 @@ const (
 var refusalNames = [refusals]string{
 	"not refused", "old epoch", "epoch from the future", "no open session", "duplicate", "stale end",
 	"replaced by a newer connection", "replaced by a newer relay", "unknown store or host", "too many hosts", "no answer to a question",
+	"two relays connect as one", "a report that cannot be", "a picture that cannot be", "an item that cannot be read", "an item of a newer version",
 }
 
 func (r Refusal) String() string {

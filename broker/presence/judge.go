@@ -9,19 +9,20 @@ import (
 // judge brings a store and its hosts up to date with now, and emits what
 // changed.
 func (p *Presence) judge(s *store) {
-	if s.session == sessionOpen && p.now.Mono >= s.silentAt() {
-		p.suspect(s, s.silentAt())
+	p.rollDays(s)
+	if s.session == sessionOpen && p.now.Mono >= p.silentAt(s) {
+		p.suspect(s, p.silentAt(s))
 	}
-	if s.stopped && p.now.Mono >= s.stoppedAt+p.opt.ByeLasts {
-		s.stopped, s.byeExpired = false, true
-		s.suspectAt = p.now.Mono - p.opt.Grace
-	}
+	p.breakPromise(s)
 	if s.lostThere != 0 && p.now.Mono >= s.lostThere+lostWordLasts*p.opt.Reask {
 		s.lostThere = 0 // it would have asked again
 	}
+	p.judgeConflict(s)
 	p.judgeDirect(s)
 	p.decide(s)
+	p.count(s)
 	p.judgeHosts(s)
+	p.judgeExpected(s)
 	p.save(s)
 }
 
@@ -32,26 +33,32 @@ const lostWordLasts = 3
 // lossAt is when this region loses a store whose session ended.
 func (p *Presence) lossAt(s *store) time.Duration { return s.suspectAt + p.opt.Grace }
 
+// facts are what Decide judges a store by.
+func (p *Presence) facts(s *store, mine View) Facts {
+	return Facts{
+		Mine: mine, Grace: mine == ViewOpen && s.session != sessionOpen, Conflict: p.disputed(s),
+		Peer: p.peerWord(s), Theirs: s.theirs.View, Opens: s.opens, Link: p.peer.state, Fleet: p.fleet.state,
+		OpenedHere:     s.opened && !s.onlyThere && (s.session == sessionOpen || s.openAt >= p.peer.lifeAt-ownBefore),
+		NoSessionThere: s.witness && !s.sessionThere,
+		SinceLoss:      p.now.Mono - p.lossAt(s), Blind: p.opt.Blind,
+		ByeExpired: s.byeExpired, Direct: s.aliveDirect(), Was: s.state,
+	}
+}
+
 func (p *Presence) decide(s *store) {
 	mine := p.view(s).View
 	if p.expiredWord(s.theirs.View, s.deafSince) {
 		s.theirs.View, s.opens = "", 0
 	}
-	f := Facts{
-		Mine: mine, Grace: mine == ViewOpen && s.session != sessionOpen, Peer: p.peerWord(s), Theirs: s.theirs.View,
-		Opens: s.opens, Blind: p.opt.Blind, ByeExpired: s.byeExpired, Direct: s.aliveDirect(), Was: s.state,
+	if mine == ViewLost && !s.lossSaved {
+		s.lossSaved, s.saveNow = true, true
 	}
-	if mine == ViewLost {
-		f.SinceLoss = p.now.Mono - p.lossAt(s)
-		if !s.lossSaved {
-			s.lossSaved, s.saveNow = true, true
-		}
-	}
-	state, why, oneSided := Decide(f)
+	state, why, oneSided := Decide(p.facts(s, mine))
 	if state != s.state {
 		s.stateAt = p.now.Wall
 	}
 	s.state, s.reason = state, why
+	s.onlyThere = s.onlyThere || state == Degraded
 	p.wantAsk(s, mine)
 	cond, ok := storeCondition(state)
 	if !ok || cond == s.cond {
@@ -61,6 +68,7 @@ func (p *Presence) decide(s *store) {
 	s.cond = cond
 	v := p.storeVerdict(s, cond, why, oneSided)
 	v.First, v.OneSided, v.At = first, oneSided, p.now.Wall
+	v.FleetWide = (cond == StoreDown || cond == StoreRelayDead) && p.fleet.wide()
 	p.emit(&Decided{Verdict: v})
 }
 
@@ -68,7 +76,7 @@ func (p *Presence) decide(s *store) {
 // say nothing.
 func storeCondition(state State) (Condition, bool) {
 	switch state {
-	case Up, Degraded, DirectOnly:
+	case Up, Degraded, DirectOnly, Conflict:
 		return Well, true
 	case Down:
 		return StoreDown, true
@@ -147,12 +155,12 @@ func (p *Presence) nextDue(s *store) time.Duration {
 	}
 	switch {
 	case s.session == sessionOpen:
-		soonest(s.silentAt())
+		soonest(p.silentAt(s))
 		if s.lostThere != 0 {
 			soonest(s.lostThere + lostWordLasts*p.opt.Reask)
 		}
 	case s.stopped:
-		soonest(s.stoppedAt + p.opt.ByeLasts)
+		soonest(p.mono(s.returnAt))
 	case s.relay != "" && p.settled:
 		soonest(p.lossAt(s))
 		if s.asking == 0 && s.askAt != 0 {
@@ -165,7 +173,18 @@ func (p *Presence) nextDue(s *store) time.Duration {
 			soonest(s.deafSince + p.opt.Blind)
 		}
 	}
+	if s.session != sessionOpen && s.tally&tallyExpected != 0 {
+		soonest(s.openAt + expectedFor)
+	}
+	if c := s.conflict; c != nil {
+		soonest(c.lastAt + conflictLasts)
+		soonest(c.lastAt + rivalLives)
+	}
 	soonest(p.hostsDue(s))
+	soonest(p.expectDue(s))
+	if len(s.hosts) > 0 {
+		soonest(p.mono(time.Unix(s.days.ends, 0)))
+	}
 	if s.saveHosts {
 		soonest(max(s.savedAt+saveHosts, p.now.Mono+1))
 	}

@@ -2,8 +2,10 @@ package presence
 
 import (
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -12,8 +14,11 @@ const (
 	// DefaultGrace is how long a lost session may take to come back: a relay
 	// reconnects within 5 s, handshake included.
 	DefaultGrace = 10 * time.Second
-	// DefaultSettle is how long a node that starts opens nothing from silence.
+	// DefaultSettle is how long a node that starts opens nothing from silence,
+	// at least: until nearly nobody comes back any more.
 	DefaultSettle = 60 * time.Second
+	// DefaultSettleMax is how long it does so at most.
+	DefaultSettleMax = 10 * time.Minute
 	// DefaultReask is how often a question without a final answer is repeated.
 	DefaultReask = 10 * time.Second
 	// DefaultBlind is how long after a loss home tells without an answer.
@@ -39,8 +44,10 @@ const (
 	maxRebirths = 2
 	// maxDirectHosts bounds the hosts of one store that beat directly.
 	maxDirectHosts = 10_000
-	// maxAsk bounds one batched question.
-	maxAsk = 2_000
+	// maxAsk bounds one batched question, and askGather is how long after one
+	// the next goes out: many losses share a question.
+	maxAsk    = 2_000
+	askGather = 100 * time.Millisecond
 )
 
 // Options are what a region's presence needs to know.
@@ -52,14 +59,14 @@ type Options struct {
 	Node string
 	Term int64
 
-	Grace, Settle, Reask, Blind, ByeLasts time.Duration
+	Grace, Settle, SettleMax, Reask, Blind, ByeLasts time.Duration
 }
 
 // DefaultOptions are the options of a fleet; Region, Regions, Node and Term are
 // left to the caller.
 func DefaultOptions() Options {
 	return Options{
-		Grace: DefaultGrace, Settle: DefaultSettle, Reask: DefaultReask,
+		Grace: DefaultGrace, Settle: DefaultSettle, SettleMax: DefaultSettleMax, Reask: DefaultReask,
 		Blind: DefaultBlind, ByeLasts: DefaultByeLasts,
 	}
 }
@@ -67,38 +74,85 @@ func DefaultOptions() Options {
 // Presence is what one region knows of its stores and hosts.
 type Presence struct {
 	opt     Options
+	otherIs beat.Region
 	started beat.Now
-	settled bool
+
+	// Settling (P6).
+	settled   bool
+	settleAt  time.Duration // when to look whether it is over
+	settledAt time.Duration
+	freshFrom time.Duration // silence is counted from here at the earliest
+	back      comebacks
 
 	stores map[beat.StoreID]*store
+	names  map[beat.HostID]beat.HostID // interned: stores name their hosts alike
 	due    dueHeap
-	// changed are the stores that this Step touched: they are judged at its end.
+	// changed are the stores that were touched: they are judged at the end of
+	// the instant.
 	changed []*store
 
 	asks      map[uint64]*inflight
 	lastAsk   uint64
-	asking    []*store // want an ask in this Step
+	lastAsked time.Duration
+	asking    []*store // want an ask
 	direct    uint64   // numbers the ups of direct hosts
 	theirTerm map[string]int64
-	now       beat.Now
-	out       []Out
+
+	peer     peer
+	saidPeer bool // a verdict about the other region was given
+	fleet    fleet
+	recount  bool // the fleet's counts changed
+	settings *setting.Fleet
+
+	now beat.Now
+	out []Out
 }
 
-// New makes a presence that starts at now: it settles until now + Settle.
+// New makes a presence that starts at now: it settles from then on.
 func New(opt Options, now beat.Now) *Presence {
-	return &Presence{
-		opt: opt, started: now,
-		stores: make(map[beat.StoreID]*store), asks: make(map[uint64]*inflight), theirTerm: make(map[string]int64),
+	p := &Presence{
+		opt: opt, started: now, now: now, settleAt: now.Mono + opt.Settle, freshFrom: now.Mono, lastAsked: now.Mono - askGather,
+		back: comebacks{from: now.Mono}, peer: newPeer(now.Mono, opt.Blind), fleet: fleet{blind: opt.Blind, dueAt: never},
+		stores: make(map[beat.StoreID]*store), asks: make(map[uint64]*inflight),
+		theirTerm: make(map[string]int64), names: make(map[beat.HostID]beat.HostID),
 	}
+	for _, r := range opt.Regions {
+		if r != opt.Region {
+			p.otherIs = r
+		}
+	}
+	return p
 }
 
 // Step takes one event, or nil for the passing of time, and appends to out
-// what the shell has to do. Everything that was due by now happens in it.
+// what the shell has to do. Everything that was due by now happens before it,
+// each thing at its own instant: one Step over many deadlines equals many.
 func (p *Presence) Step(now beat.Now, e Event, out []Out) []Out {
-	p.now, p.out = now, out
-	if !p.settled && now.Mono >= p.started.Mono+p.opt.Settle {
-		p.settle()
+	p.out = out
+	if _, ok := e.(*Woke); ok {
+		p.now = now
+		p.woke() // what was due in the stall is not: it comes first
+		e = nil
 	}
+	for {
+		at, ok := p.Next()
+		if !ok || at > now.Mono {
+			break
+		}
+		p.now = now.Add(max(at, p.now.Mono) - now.Mono)
+		p.instant()
+	}
+	p.now = now
+	if e != nil {
+		p.take(e)
+		p.finish()
+	}
+	out, p.out = p.out, nil
+	return out
+}
+
+// take does what an event says.
+func (p *Presence) take(e Event) {
 	switch e := e.(type) {
 	case *Report:
 		p.report(e)
@@ -122,28 +176,56 @@ func (p *Presence) Step(now beat.Now, e Event, out []Out) []Out {
 		p.forwarded(e.Verdicts)
 	case *Loaded:
 		p.load(e.Stores)
+	case *Settings:
+		p.takeSettings(e)
+	case *Lease:
+		p.lease(e)
+	case *Linked:
+		p.stepPeer(func(m *peer) { m.linked(p.now.Mono, e.OK) })
+	case *Clashed:
+		p.clashed(e)
 	}
-	for len(p.due) > 0 && p.due[0].dueAt <= now.Mono {
+}
+
+// instant does what is due now.
+func (p *Presence) instant() {
+	if p.now.Mono >= p.settleAt {
+		p.trySettle()
+	}
+	if p.now.Mono >= p.peer.dueAt {
+		w := p.countWitnesses()
+		p.stepPeer(func(m *peer) { m.counted(p.now.Mono, w, p.settled) })
+	}
+	for len(p.due) > 0 && p.due[0].dueAt <= p.now.Mono {
 		s := p.due[0]
 		p.touch(s)
 		s.dueAt = never
 		p.due.fix(s)
 	}
+	if p.now.Mono >= p.probeDue() {
+		p.probe()
+	}
+	p.finish()
+}
+
+// finish ends an instant: what it touched is judged, and questions go out.
+func (p *Presence) finish() {
+	p.judgeChanged()
+	p.stepFleet()
 	p.judgeChanged()
 	p.flushAsks()
-	out, p.out = p.out, nil
-	return out
+	p.sayPeer()
 }
 
 // Next is the earliest monotonic instant at which Step(now, nil) has something
 // to do; ok is false while there is none.
 func (p *Presence) Next() (at time.Duration, ok bool) {
-	at = never
+	at = min(p.settleAt, p.peer.dueAt, p.fleet.dueAt, p.probeDue())
 	if len(p.due) > 0 {
-		at = p.due[0].dueAt
+		at = min(at, p.due[0].dueAt)
 	}
-	if !p.settled {
-		at = min(at, p.started.Mono+p.opt.Settle)
+	if len(p.asking) > 0 {
+		at = min(at, p.lastAsked+askGather)
 	}
 	return at, at != never
 }
@@ -151,14 +233,27 @@ func (p *Presence) Next() (at time.Duration, ok bool) {
 // Settled says whether the node has settled: it opens incidents from silence.
 func (p *Presence) Settled() bool { return p.settled }
 
+// Peer is what this region knows of the other one as a whole.
+func (p *Presence) Peer() PeerState { return p.peer.state }
+
+// Fleet says whether this region trusts what it sees.
+func (p *Presence) Fleet() FleetState { return p.fleet.state }
+
 // Admit says whether a relay may connect; it changes nothing, and is called
-// while the CONNECT waits.
-func (p *Presence) Admit(id beat.Identity, _ beat.Death) Refusal {
+// while the CONNECT waits. For one that is refused with Clash the shell reports
+// Clashed.
+func (p *Presence) Admit(id beat.Identity, d beat.Death) Refusal {
 	s := p.stores[id.Store]
-	if s != nil && s.session == sessionOpen && s.relay != id.Relay && slices.Contains(s.retired, id.Relay) {
+	switch {
+	case s == nil || s.session != sessionOpen:
+		return NotRefused
+	case s.relay != id.Relay && slices.Contains(s.retired, id.Relay):
 		return Retired
+	case s.relay == id.Relay && s.rival(d.Boot):
+		return Clash
+	default:
+		return NotRefused
 	}
-	return NotRefused
 }
 
 func (p *Presence) emit(o Out) { p.out = append(p.out, o) }
@@ -171,6 +266,9 @@ func (p *Presence) touch(s *store) {
 }
 
 func (p *Presence) judgeChanged() {
+	if len(p.changed) > 1 {
+		slices.SortFunc(p.changed, func(a, b *store) int { return strings.Compare(string(a.id), string(b.id)) })
+	}
 	for i := 0; i < len(p.changed); i++ { // judging may touch once more
 		s := p.changed[i]
 		s.touched = false
@@ -182,27 +280,18 @@ func (p *Presence) judgeChanged() {
 }
 
 // other is the other region, "" where there is none.
-func (p *Presence) other() beat.Region {
-	for _, r := range p.opt.Regions {
-		if r != p.opt.Region {
-			return r
-		}
+func (p *Presence) other() beat.Region { return p.otherIs }
+
+// Home is the region that tells a store's incidents first: its pin, or the
+// first in the rendezvous order.
+func (p *Presence) Home(id beat.StoreID) beat.Region {
+	if s := p.settings.Store(id); s != nil && slices.Contains(p.opt.Regions, s.Pin) {
+		return s.Pin
 	}
-	return ""
+	return Home(id, p.opt.Regions)
 }
 
-func (p *Presence) isHome(s beat.StoreID) bool { return Home(s, p.opt.Regions) == p.opt.Region }
-
-// settle ends the settling: what did not come back is lost now, not later.
-func (p *Presence) settle() {
-	p.settled = true
-	for _, s := range p.sorted() {
-		if s.session == sessionNone && s.relay != "" && !s.stopped {
-			s.suspectAt = p.now.Mono - p.opt.Grace
-		}
-		p.touch(s)
-	}
-}
+func (p *Presence) isHome(s beat.StoreID) bool { return p.Home(s) == p.opt.Region }
 
 // sorted are all stores by id: the order of a map reaches no output.
 func (p *Presence) sorted() []*store {

@@ -18,7 +18,8 @@ const (
 	ViewSettling View = "settling"
 )
 
-// Question is one batched ask, answered from memory.
+// Question is one batched ask, answered from memory. One that asks nothing is
+// a probe: the answer itself is what counts.
 type Question struct {
 	// From, Node and Term say who asks.
 	From   beat.Region `json:"from"`
@@ -34,6 +35,8 @@ type Answer struct {
 	Term   int64       `json:"term"`
 	Stores []StoreView `json:"stores,omitempty"`
 	Hosts  []HostView  `json:"hosts,omitempty"`
+	// Settles says that the node that answers settles.
+	Settles bool `json:"settles,omitempty"`
 }
 
 // StoreView is a region's view of a store. In a question it is the asker's own

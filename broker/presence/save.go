@@ -3,14 +3,20 @@ package presence
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/table"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
+// docVersion is the version of the documents that this code writes; absent is
+// 1. A newer one is set aside: its other fields may mean anything.
+const docVersion = 1
+
 // storeDoc is what the table remembers of a store.
 type storeDoc struct {
+	V           int              `json:"v,omitempty"`
 	Relay       beat.RelayID     `json:"relay"`
 	Incarnation beat.Incarnation `json:"incarnation"`
 	Boot        beat.Boot        `json:"boot"`
@@ -19,7 +25,10 @@ type storeDoc struct {
 	View        View             `json:"view"`
 	LastSeen    time.Time        `json:"lastSeen"`
 	StoppedAt   time.Time        `json:"stoppedAt,omitzero"`
-	Hosts       []hostDoc        `json:"hosts,omitempty"`
+	Restarts    bool             `json:"restarts,omitempty"`
+	// Date is the day of the hosts' Seen, in days since 1970-01-01.
+	Date  int       `json:"date,omitempty"`
+	Hosts []hostDoc `json:"hosts,omitempty"`
 }
 
 type hostDoc struct {
@@ -27,10 +36,15 @@ type hostDoc struct {
 	State      beat.HostState `json:"s"`
 	Number     beat.Number    `json:"n"`
 	IntervalMs int64          `json:"i,omitempty"`
+	// Seen are the last open days on which it lived; Bye is when it said
+	// goodbye (Unix, ms), if it did.
+	Seen dayBits `json:"d,omitempty"`
+	Bye  int64   `json:"b,omitempty"`
 }
 
 // directDoc is what the table remembers of a host that beats directly.
 type directDoc struct {
+	V          int            `json:"v,omitempty"`
 	State      beat.HostState `json:"state"`
 	IntervalMs int64          `json:"intervalMs"`
 	Number     uint64         `json:"number"`
@@ -38,7 +52,7 @@ type directDoc struct {
 }
 
 // refreshes says whether home saves the store again by itself.
-func (p *Presence) refreshes(s *store) bool { return s.session == sessionOpen && p.isHome(s.id) }
+func (p *Presence) refreshes(s *store) bool { return s.session == sessionOpen && s.home }
 
 // refreshAt is when home saves a store that did not change: an hour after its
 // last save and a little more, so that stores do not write together.
@@ -60,7 +74,7 @@ func (p *Presence) save(s *store) {
 		s.saveNow, s.saveHosts = false, false
 		return
 	}
-	if s.saveHosts && !p.isHome(s.id) {
+	if s.saveHosts && !s.home {
 		s.saveHosts = false
 	}
 	hosts := s.saveHosts && p.now.Mono >= s.savedAt+saveHosts
@@ -75,18 +89,23 @@ func (p *Presence) save(s *store) {
 func (p *Presence) storeItem(s *store) StoreItem {
 	v := p.view(s)
 	d := storeDoc{
-		Relay: s.relay, Incarnation: s.incarnation, Boot: s.boot, Epoch: s.epoch, Top: s.top, View: v.View,
+		V: docVersion, Relay: s.relay, Incarnation: s.incarnation, Boot: s.boot, Epoch: s.epoch, Top: s.top, View: v.View,
 		LastSeen: p.now.At(s.lastReport).UTC().Truncate(time.Millisecond),
 	}
 	if s.session != sessionOpen {
 		d.LastSeen = s.lastLife
 	}
 	if s.stopped {
-		d.StoppedAt = p.now.At(s.stoppedAt).UTC()
+		d.StoppedAt, d.Restarts = p.now.At(s.stoppedAt).UTC(), s.restarts
 	}
-	for i := range s.hosts {
+	d.Date = s.days.date
+	for _, i := range s.order {
 		if h := &s.hosts[i]; h.relayed {
-			d.Hosts = append(d.Hosts, hostDoc{Host: h.id, State: h.relay, Number: h.number, IntervalMs: h.interval.Milliseconds()})
+			hd := hostDoc{Host: h.id, State: h.relay, Number: h.number, IntervalMs: int64(h.intervalMs), Seen: h.seen}
+			if h.relay == beat.Stopped && h.bare == beat.Stopped {
+				hd.Bye = h.bareAt
+			}
+			d.Hosts = append(d.Hosts, hd)
 		}
 	}
 	return StoreItem{Region: p.opt.Region, Store: s.id, Doc: marshal(d)}
@@ -94,7 +113,7 @@ func (p *Presence) storeItem(s *store) StoreItem {
 
 func (p *Presence) directItem(s *store, h *host) StoreItem {
 	return StoreItem{Region: p.opt.Region, Store: s.id, Host: h.id, Doc: marshal(directDoc{
-		State: h.direct, IntervalMs: h.dInterval.Milliseconds(), Number: h.dNumber,
+		V: docVersion, State: h.direct, IntervalMs: int64(h.dIntervalMs), Number: h.dNumber,
 		LastBeat: p.now.At(h.dLast).UTC().Truncate(time.Millisecond),
 	})}
 }
@@ -122,10 +141,44 @@ func (p *Presence) load(items []StoreItem) {
 	}
 }
 
+// readDoc reads a document, and says why it is set aside.
+func readDoc(doc []byte, v any) Refusal {
+	var head struct {
+		V int `json:"v"`
+	}
+	switch {
+	case json.Unmarshal(doc, &head) != nil || head.V < 0:
+		return BadItem
+	case head.V > docVersion:
+		return NewerItem
+	case json.Unmarshal(doc, v) != nil:
+		return BadItem
+	default:
+		return NotRefused
+	}
+}
+
+func (d *storeDoc) check() Refusal {
+	switch {
+	case d.Relay == "" || d.Epoch >= beat.MaxCounter || d.Top >= beat.MaxCounter || len(d.Hosts) > beat.MaxHosts:
+		return BadItem
+	case slices.ContainsFunc(d.Hosts, func(h hostDoc) bool {
+		return h.Host == "" || h.State >= beat.Covered || h.IntervalMs < 0 || h.IntervalMs > beat.MaxInterval.Milliseconds()
+	}):
+		return BadItem
+	default:
+		return NotRefused
+	}
+}
+
 func (p *Presence) loadStore(item *StoreItem) {
 	var d storeDoc
-	if json.Unmarshal(item.Doc, &d) != nil || d.Relay == "" {
-		p.emit(&Refused{ID: beat.Identity{Store: item.Store}, Reason: UnknownSubject})
+	why := readDoc(item.Doc, &d)
+	if why == NotRefused {
+		why = d.check()
+	}
+	if why != NotRefused {
+		p.emit(&Refused{ID: beat.Identity{Store: item.Store}, Reason: why})
 		return
 	}
 	s := p.store(item.Store)
@@ -134,34 +187,59 @@ func (p *Presence) loadStore(item *StoreItem) {
 	}
 	s.relay, s.incarnation, s.boot, s.epoch, s.top = d.Relay, d.Incarnation, d.Boot, d.Epoch, d.Top
 	s.pictured, s.lastLife = d.Incarnation, d.LastSeen
-	s.suspectAt = p.started.Mono
+	s.suspectAt, s.openAt = p.started.Mono, p.started.Mono
 	s.lossSaved = d.View == ViewLost
+	// What was open when it was written last is so up to the start, as far as
+	// the table knows: a loss would have been written.
+	s.opened = d.View != ViewLost && d.View != ViewStopped && d.View != ViewNever
+	if d.View == ViewLost {
+		s.opened = true
+		s.openAt -= max(0, p.now.Wall.Sub(d.LastSeen))
+	}
 	if d.View == ViewStopped {
-		s.stopped = true
+		s.stopped, s.restarts = true, d.Restarts
 		s.stoppedAt = p.now.Mono - max(0, p.now.Wall.Sub(d.StoppedAt))
+		p.promise(s)
 	}
+	s.days.date = d.Date
 	for _, hd := range d.Hosts {
-		h := p.host(s, hd.Host)
-		h.relayed, h.relay, h.number = true, hd.State, hd.Number
-		h.interval = time.Duration(hd.IntervalMs) * time.Millisecond
+		p.loadHost(s, &hd)
 	}
+	p.count(s)
 	p.touch(s)
+}
+
+func (p *Presence) loadHost(s *store, hd *hostDoc) {
+	h := p.host(s, hd.Host)
+	h.relayed, h.relay, h.number, h.seen = true, hd.State, hd.Number, hd.Seen
+	h.intervalMs = uint32(hd.IntervalMs) //nolint:gosec // checked
+	if hd.Bye != 0 {
+		h.bare, h.bareAt = beat.Stopped, hd.Bye
+	}
 }
 
 func (p *Presence) loadDirect(item *StoreItem) {
 	var d directDoc
-	if json.Unmarshal(item.Doc, &d) != nil {
-		p.emit(&Refused{ID: beat.Identity{Store: item.Store}, Reason: UnknownSubject})
+	why := readDoc(item.Doc, &d)
+	if why == NotRefused && (d.State >= beat.Covered || d.IntervalMs < 0 || d.IntervalMs > beat.MaxInterval.Milliseconds()) {
+		why = BadItem
+	}
+	if why != NotRefused {
+		p.emit(&Refused{ID: beat.Identity{Store: item.Store}, Reason: why})
 		return
 	}
 	s := p.store(item.Store)
+	if s.lookup(item.Host) == nil && len(s.hosts) >= maxDirectHosts {
+		p.emit(&Refused{ID: beat.Identity{Store: item.Store}, Reason: TooMany})
+		return
+	}
 	h := p.host(s, item.Host)
 	if item.Region != p.opt.Region {
 		h.theirWay = true
 	} else if h.direct == beat.Unknown {
 		h.direct, h.dNumber = d.State, d.Number
-		h.dInterval = max(time.Duration(d.IntervalMs)*time.Millisecond, beat.MinInterval)
-		h.dLast = p.started.Mono // freshness counts from the start of this node
+		h.dIntervalMs = uint32(max(d.IntervalMs, beat.MinInterval.Milliseconds())) //nolint:gosec // checked
+		h.dLast = p.started.Mono                                                   // freshness counts from the start of this node
 		if !d.State.Alive() {
 			h.dLast -= max(0, p.now.Wall.Sub(d.LastBeat))
 		}

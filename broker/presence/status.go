@@ -36,6 +36,9 @@ type HostStatus struct {
 	Reason   string
 	Message  string
 	Flapping bool
+	// Declared says that an operator declared it; Unadopted that it pages
+	// nobody yet; NeverSeen that it is expected and never came.
+	Declared, Unadopted, NeverSeen bool
 }
 
 // Each calls f for every store, in the order of their ids.
@@ -91,13 +94,15 @@ func (p *Presence) Hosts(now beat.Now, id beat.StoreID) (hosts []HostStatus, ok 
 }
 
 func (h *host) shown(now beat.Now, s *store) HostStatus {
+	n := h.notes()
 	st := HostStatus{
-		Store: s.id, Host: h.id, State: h.state, Since: h.stateAt, Interval: h.interval, Via: ByRelay,
-		Reason: h.reason.String(), Message: h.message, Flapping: h.flapping,
+		Store: s.id, Host: h.id, State: h.state, Since: time.UnixMilli(h.stateAt).UTC(), Interval: h.interval(), Via: ByRelay,
+		Reason: h.reason.String(), Message: n.relay, Flapping: h.flapping,
+		Declared: h.declared, Unadopted: !s.adopts && !h.declared && !h.seen.regular(), NeverSeen: h.cond == HostNeverSeen,
 	}
 	last := h.lastSeen
 	if h.direct != beat.Unknown && (!h.relayed || h.dLast > h.lastSeen) {
-		last, st.Via, st.Interval, st.Message = h.dLast, ByDirect, h.dInterval, h.dMessage
+		last, st.Via, st.Interval, st.Message = h.dLast, ByDirect, h.dInterval(), n.direct
 		st.Reason = ""
 	}
 	if last != 0 {

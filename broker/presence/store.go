@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -18,7 +19,8 @@ const (
 
 // store is what this region knows of one store.
 type store struct {
-	id beat.StoreID
+	id   beat.StoreID
+	home bool // this region is its home
 
 	// The relay's session here.
 	relay       beat.RelayID // "" while none is enrolled
@@ -27,35 +29,51 @@ type store struct {
 	conn        Conn
 	incarnation beat.Incarnation
 	boot        beat.Boot
+	boots       []beat.Boot // those before boot, oldest first
 	epoch       beat.Epoch
 	seq         beat.Seq
 	software    string
 	every       time.Duration // reportEvery
 	clock       offset
+	lastMonoMs  uint64
 	lastReport  time.Duration // on our clock
 	lastLife    time.Time     // the last proof of life, for people
 	suspectAt   time.Duration // when the session became suspect
+	opened      bool          // it had a session here, by memory or table
+	openAt      time.Duration // when that was last, while none is open
+	back        bool          // it came back since the settling began
 	stopped     bool
+	restarts    bool // the goodbye is a restart's
 	stoppedAt   time.Duration
-	byeExpired  bool // since the last birth
+	returnAt    time.Time // what the goodbye promises
+	byeExpired  bool      // since the last birth
 	rebirths    int
 	journalLost uint64
 	depth       uint64
 	top         beat.Number
+	conflict    *conflict
+
+	// What its relay knows of the other region.
+	witness      bool
+	sessionThere bool
+	ackAge       time.Duration
 
 	// Its hosts, and the relay's picture of them.
 	hash     uint64
 	pictured beat.Incarnation // whose picture it is
 	hosts    []host
-	index    map[beat.HostID]int
+	order    []uint16 // of hosts, by their ids
+	waiting  bool     // a host waits for the other region's word
+	lan      bool     // its LAN is dead: its hosts vanished together (L3)
 
 	// What the other region says of the store.
 	theirs    StoreView
 	lostThere time.Duration // when the other region last said that it lost a store that is open here; 0: not lately
 	opens     int           // how many answers since our loss said open
+	onlyThere bool          // since our loss it was open there: what became of it, only that region knows
 	askAt     time.Duration // when the next question is due
 	asking    uint64        // the question in flight
-	wantsAsk  bool          // in this Step
+	wantsAsk  bool          // is in the list of those that want to ask
 	deafSince time.Duration // the first question without an answer since the last one; 0: none
 
 	// The judgement.
@@ -63,6 +81,13 @@ type store struct {
 	reason  Reason
 	stateAt time.Time
 	cond    Condition
+	tally   tally
+
+	// Who is expected (P11).
+	declared *setting.Store
+	adopts   bool // a new host pages people at once
+	days     days
+	expect   *expectation
 
 	// Bookkeeping.
 	dueAt     time.Duration
@@ -77,7 +102,10 @@ type store struct {
 func (p *Presence) store(id beat.StoreID) *store {
 	s := p.stores[id]
 	if s == nil {
-		s = &store{id: id, index: make(map[beat.HostID]int), dueIdx: -1, dueAt: never, savedAt: p.now.Mono, stateAt: p.now.Wall}
+		s = &store{
+			id: id, home: p.isHome(id), declared: p.settings.Store(id), adopts: p.settings.Adopts(id),
+			dueIdx: -1, dueAt: never, savedAt: p.now.Mono, stateAt: p.now.Wall,
+		}
 		p.stores[id] = s
 	}
 	return s
@@ -87,6 +115,10 @@ func (p *Presence) store(id beat.StoreID) *store {
 // ends it on purpose.
 func (p *Presence) report(e *Report) {
 	r := e.Report
+	if why := checkReport(r); why != NotRefused {
+		p.emit(&Refused{ID: r.Identity(), Reason: why})
+		return
+	}
 	if r.Kind == beat.Birth {
 		p.birth(e.Conn, r)
 		return
@@ -102,14 +134,13 @@ func (p *Presence) report(e *Report) {
 	}
 	p.accept(s, e.Conn, r)
 	if r.Kind == beat.Goodbye {
-		s.session, s.stopped, s.stoppedAt, s.saveNow = sessionEnded, true, p.now.Mono, true
-		s.lastLife = p.now.At(s.lastReport)
-		p.touch(s)
+		p.goodbye(s, r)
 	}
 }
 
 // notOpen answers a report under a session that is lost, replaced or was never
-// born: the relay comes back with a higher epoch, and grace starts again.
+// born: the relay comes back with a higher epoch, and grace starts again. What
+// an older connection still brings is no new sign of life.
 func (p *Presence) notOpen(conn Conn, r *beat.Report, s *store) {
 	id := r.Identity()
 	if s != nil && s.session == sessionOpen && (s.relay != r.Relay || s.conn != conn) {
@@ -122,14 +153,31 @@ func (p *Presence) notOpen(conn Conn, r *beat.Report, s *store) {
 		return
 	}
 	exceed := r.Epoch
-	if s != nil {
-		exceed = max(exceed, s.epoch)
-		if s.session == sessionEnded && !s.stopped {
-			p.restartGrace(s)
+	if s != nil && s.relay == r.Relay {
+		if r.Boot == s.boot && r.Epoch == s.epoch && r.Seq <= s.seq {
+			p.emit(&Refused{ID: id, Reason: Duplicate})
+			return
 		}
+		exceed = max(exceed, s.epoch)
+	}
+	if s.future(r) {
+		p.emit(&Close{Conn: conn, Reason: FutureEpoch})
+		p.emit(&Refused{ID: id, Reason: FutureEpoch})
+		return
+	}
+	if s != nil && s.session == sessionEnded && !s.stopped && r.Epoch >= s.epoch {
+		p.restartGrace(s)
 	}
 	p.emit(&Rebirth{Conn: conn, ID: id, Exceed: exceed})
 	p.emit(&Refused{ID: id, Reason: NotOpen})
+}
+
+// future says whether an epoch is too far above the known one to be believed.
+func (s *store) future(r *beat.Report) bool {
+	if s == nil || s.epoch == 0 || s.relay != r.Relay {
+		return r.Epoch > maxFirstEpoch
+	}
+	return r.Epoch > s.epoch && r.Epoch-s.epoch > maxEpochJump
 }
 
 func (p *Presence) restartGrace(s *store) {
@@ -140,48 +188,62 @@ func (p *Presence) restartGrace(s *store) {
 	}
 }
 
-// birth opens a session (P2).
+// birth opens a session (P2), if nothing speaks against it.
 func (p *Presence) birth(conn Conn, r *beat.Report) {
 	id := r.Identity()
-	s := p.store(r.Store)
+	s := p.stores[r.Store]
+	if s.future(r) {
+		p.emit(&Close{Conn: conn, Reason: FutureEpoch})
+		p.emit(&Refused{ID: id, Reason: FutureEpoch})
+		return
+	}
+	if s == nil {
+		s = p.store(r.Store)
+	}
 	sameRelay := s.relay == "" || s.relay == r.Relay
 	switch {
-	case sameRelay && r.Epoch == s.epoch && r.Boot == s.boot && r.Seq == s.seq && s.session != sessionNone:
+	case sameRelay && r.Epoch == s.epoch && r.Boot == s.boot && r.Seq <= s.seq && s.session != sessionNone:
 		p.emit(&Refused{ID: id, Reason: Duplicate})
-		return
+	case sameRelay && p.clash(conn, r, s):
 	case sameRelay && r.Epoch <= s.epoch:
 		if s.session == sessionEnded && !s.stopped {
 			p.restartGrace(s)
 		}
 		p.emit(&Rebirth{Conn: conn, ID: id, Exceed: s.epoch})
 		p.emit(&Refused{ID: id, Reason: OldEpoch})
-		return
-	case sameRelay && s.epoch != 0 && r.Epoch-s.epoch > maxEpochJump, (!sameRelay || s.epoch == 0) && r.Epoch > maxFirstEpoch:
-		p.emit(&Close{Conn: conn, Reason: FutureEpoch})
-		p.emit(&Refused{ID: id, Reason: FutureEpoch})
-		return
 	case !sameRelay && s.session == sessionOpen && slices.Contains(s.retired, r.Relay):
 		p.emit(&Close{Conn: conn, Reason: Retired})
 		p.emit(&Refused{ID: id, Reason: Retired})
-		return
+	default:
+		p.open(conn, r, s)
 	}
+}
+
+// open opens the session of an accepted birth.
+func (p *Presence) open(conn Conn, r *beat.Report, s *store) {
 	if s.session == sessionOpen && s.conn != conn {
 		p.emit(&Close{Conn: s.conn, Reason: Replaced})
 	}
-	if !sameRelay {
+	if s.relay != "" && s.relay != r.Relay {
 		p.emit(&RelayChanged{Store: s.id, From: s.relay, To: r.Relay})
 		s.retire(r.Relay)
+		s.boots, s.boot = nil, beat.Boot{}
+		if s.conflict != nil {
+			s.conflict.lastAt = p.now.Mono - conflictLasts
+		}
 	}
 	if s.incarnation != r.Incarnation {
 		s.top = 0
 	}
-	s.relay, s.session, s.conn = r.Relay, sessionOpen, conn
+	p.cameBack(s)
+	s.rememberBoot(r.Boot)
+	s.relay, s.session, s.conn, s.opened = r.Relay, sessionOpen, conn, true
 	s.incarnation, s.boot, s.epoch, s.seq = r.Incarnation, r.Boot, r.Epoch, 0
 	s.software, s.stopped, s.byeExpired, s.rebirths, s.clock = r.Software, false, false, 0, offset{}
 	s.forgetTheirs()
 	s.saveNow, s.lossSaved = true, false
 	p.accept(s, conn, r)
-	p.emit(&Acked{Conn: conn, ID: id, Ack: beat.Ack{
+	p.emit(&Acked{Conn: conn, ID: r.Identity(), Ack: beat.Ack{
 		V: beat.Wire, Epoch: r.Epoch, Seq: r.Seq, Incarnation: r.Incarnation, Top: s.top,
 	}})
 }
@@ -204,7 +266,7 @@ func (s *store) retire(by beat.RelayID) {
 }
 
 func (s *store) forgetTheirs() {
-	s.theirs, s.opens, s.askAt, s.deafSince = StoreView{}, 0, 0, 0
+	s.theirs, s.opens, s.askAt, s.deafSince, s.onlyThere = StoreView{}, 0, 0, 0, false
 }
 
 // accept takes what a report says. A steady one, whose hash stands, costs no
@@ -212,8 +274,9 @@ func (s *store) forgetTheirs() {
 func (p *Presence) accept(s *store, conn Conn, r *beat.Report) {
 	mono := time.Duration(r.MonoMs) * time.Millisecond
 	s.clock.sample(p.now.Mono, mono)
-	s.seq = r.Seq
+	s.seq, s.lastMonoMs = r.Seq, r.MonoMs
 	s.every = r.ReportEvery()
+	s.witnessed(r, p.otherIs)
 	s.lastReport = s.clock.date(mono)
 	s.depth, s.journalLost = r.JournalDepth, r.JournalLost
 	if s.state != Up {
@@ -264,13 +327,15 @@ func (p *Presence) ended(e *Ended) {
 // suspect ends the open session: grace runs from at.
 func (p *Presence) suspect(s *store, at time.Duration) {
 	s.lastLife = p.now.At(s.lastReport)
-	s.session, s.suspectAt = sessionEnded, at
+	s.session, s.suspectAt, s.openAt = sessionEnded, at, at
 	s.forgetTheirs()
 	p.touch(s)
 }
 
 // silentAt is when an open session that stays silent becomes suspect.
-func (s *store) silentAt() time.Duration { return s.lastReport + silentReports*s.every }
+func (p *Presence) silentAt(s *store) time.Duration {
+	return max(s.lastReport, p.freshFrom) + silentReports*s.every
+}
 
 // view is what this region says of the store by itself.
 func (p *Presence) view(s *store) StoreView {

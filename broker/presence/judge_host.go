@@ -1,0 +1,211 @@
+package presence
+
+import (
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// judgeHosts brings every host's state up to date, and emits what changed.
+func (p *Presence) judgeHosts(s *store) {
+	s.waiting = false
+	for _, i := range s.order {
+		h := &s.hosts[i]
+		state, why, oneSided := p.judgeHost(s, h)
+		if state == beat.Stopped && p.byeIsOver(s, h) {
+			state, why = beat.Missing, ByeExpired
+		}
+		h.enter(state, p.now.Wall)
+		if state.Alive() {
+			h.byeOver = false
+			h.seen |= 1
+		}
+		s.waiting = s.waiting || h.wait != nil
+		p.sayHost(s, h, why, oneSided)
+	}
+}
+
+// sayHost emits the verdict that a host's state stands for, if it is a new one.
+func (p *Presence) sayHost(s *store, h *host, why Reason, oneSided bool) {
+	cond, ok := hostCondition(h.state)
+	if !ok {
+		h.covered = h.covered || h.state == beat.Covered
+		return
+	}
+	unadopted := p.unadopted(s, h)
+	switch {
+	case cond != h.cond:
+	case cond == Well, cond == HostStopped && !h.covered:
+		h.covered = false
+		p.sayFlapping(s, h)
+		return
+	// What was covered is said again, if it is a fault: the fault may not be
+	// told yet. So is one of a host that pages people from now on.
+	case !h.covered && (unadopted || !h.unadopted):
+		p.sayFlapping(s, h)
+		return
+	}
+	first := h.cond == 0
+	h.cond, h.covered, h.unadopted = cond, false, unadopted
+	if why == OtherDecided {
+		return // its verdict went to the incidents by itself
+	}
+	if s.lan && cond == HostMissing {
+		h.covered = true // the store's LAN is the incident: said when that ends
+		return
+	}
+	v := p.hostVerdict(s, h, cond, why, oneSided)
+	v.First, v.OneSided, v.At, v.Unadopted = first, oneSided, p.now.Wall, unadopted
+	p.emit(&Decided{Verdict: v})
+	p.sayFlapping(s, h)
+}
+
+// sayFlapping passes on the relay's word that a host changes too often (I8).
+func (p *Presence) sayFlapping(s *store, h *host) {
+	if !h.relayed || s.session != sessionOpen || h.flapping == h.flaps {
+		return
+	}
+	h.flaps = h.flapping
+	cond := HostCalm
+	if h.flaps {
+		cond = HostFlaps
+	}
+	v := p.hostVerdict(s, h, cond, RelaySays, false)
+	v.At, v.Unadopted = p.now.Wall, h.unadopted
+	p.emit(&Decided{Verdict: v})
+}
+
+func hostCondition(state beat.HostState) (Condition, bool) {
+	switch state {
+	case beat.Up:
+		return Well, true
+	case beat.Failing:
+		return HostFailing, true
+	case beat.Missing:
+		return HostMissing, true
+	case beat.Stopped:
+		return HostStopped, true
+	default:
+		return 0, false
+	}
+}
+
+// judgeHost is a host's state: by its direct way while that lives, else by its
+// relay's word while its store is up, and missing only when every way has
+// expired (P4, P5, P13).
+func (p *Presence) judgeHost(s *store, h *host) (beat.HostState, Reason, bool) {
+	relay := h.relayed && s.session == sessionOpen
+	switch {
+	case relay && h.relay.Alive():
+		h.wait = nil
+		return h.relay, RelaySays, false
+	case h.direct.Alive():
+		h.wait = nil
+		return h.direct, BeatCame, false
+	case relay && (h.relay != beat.Missing || h.direct == beat.Unknown && !h.theirWay):
+		h.wait = nil
+		return h.relay, RelaySays, false
+	case relay:
+		return p.expired(s, h)
+	case h.direct == beat.Unknown:
+		return elsewhere(s, h)
+	case h.direct == beat.Stopped:
+		h.wait = nil
+		return beat.Stopped, SaidGoodbye, false
+	case s.relay == "", s.session == sessionOpen, s.state == Degraded, s.state == RelayDead && h.dLast > s.suspectAt:
+		return p.expired(s, h)
+	default:
+		return beat.Covered, s.reason, false
+	}
+}
+
+// elsewhere judges a host that has no way here, now: the other region's word
+// counts, where it may hold one.
+func elsewhere(s *store, h *host) (beat.HostState, Reason, bool) {
+	switch {
+	case s.state == Degraded, h.theirWay && (s.relay == "" || s.session == sessionOpen):
+		return forwardedState(h), OtherDecided, false
+	case s.relay == "", s.session == sessionOpen:
+		return beat.Unknown, NothingSeen, false
+	default:
+		return beat.Covered, s.reason, false
+	}
+}
+
+// forwardedState is a host of a store whose relay reports to the other region
+// only: by that region's last word, else by the last picture.
+func forwardedState(h *host) beat.HostState {
+	switch h.forwarded {
+	case Well:
+		return beat.Up
+	case HostMissing:
+		return beat.Missing
+	case HostFailing:
+		return beat.Failing
+	case HostStopped:
+		return beat.Stopped
+	}
+	if h.relay == beat.Unknown && h.theirWay {
+		return beat.Up
+	}
+	return h.relay
+}
+
+// expired judges a host none of whose ways here lives: the other region is
+// asked first, where the host may have a way there. A dead one's word is void.
+func (p *Presence) expired(s *store, h *host) (beat.HostState, Reason, bool) {
+	if p.other() == "" {
+		return beat.Missing, NoWayLeft, false
+	}
+	if h.wait == nil {
+		h.wait = &waiting{since: p.now.Mono, askAt: p.now.Mono}
+	}
+	w := h.wait
+	if w.asking == 0 && p.now.Mono >= w.askAt {
+		p.wantAsking(s)
+	}
+	if p.expiredWord(w.theirs, w.deafSince) {
+		w.theirs = ""
+	}
+	dead := p.peer.state == PeerDead
+	switch {
+	case w.theirs == ViewLost, w.theirs == ViewNever:
+		return beat.Missing, NoWayLeft, false
+	case dead && (h.last() >= p.peer.lifeAt-ownBefore || h.state == beat.Missing):
+		return beat.Missing, OtherDead, true
+	case dead:
+		return beat.Unknown, OtherDead, false
+	case w.theirs == ViewOpen:
+		return beat.Up, OtherSays, false
+	case w.theirs == ViewStopped:
+		return beat.Stopped, SaidGoodbye, false
+	case w.theirs == "" && p.settled && p.now.Mono >= w.since+p.opt.Blind:
+		return beat.Missing, NoAnswerForBlind, true
+	}
+	return h.state, WaitsForAnswer, false
+}
+
+func (p *Presence) hostVerdict(s *store, h *host, cond Condition, why Reason, oneSided bool) Verdict {
+	v := Verdict{Store: s.id, Host: h.id, Condition: cond, Reason: why, Message: h.notes().relay}
+	relay := h.relayed && s.session == sessionOpen
+	last := h.last()
+	if relay {
+		v.Cause = Cause{Incarnation: s.incarnation, Number: uint64(h.number)}
+		v.SeenFrom = []beat.Region{p.opt.Region}
+	} else {
+		v.Cause = Cause{Node: p.opt.Node, Term: p.opt.Term, Number: h.dNumber}
+		v.SeenFrom = p.seenFrom(oneSided || p.other() == "" || cond != HostMissing)
+		v.Message = h.notes().direct
+	}
+	v.Since = p.now.Wall
+	if cond == HostMissing {
+		v.Since = p.now.At(last)
+		v.Uncertainty = max(0, p.now.Mono-last)
+		v.Old = last < p.started.Mono
+		if relay && h.reason != beat.ConnectionLost && h.reason != beat.Will {
+			v.Uncertainty = min(v.Uncertainty, h.interval()+beat.HostGrace(h.interval()))
+		}
+	}
+	if cond == HostFailing {
+		v.Old = !p.settled
+	}
+	return v
+}
