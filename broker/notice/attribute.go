@@ -59,7 +59,7 @@ func attributes(n incident.Notice) map[string][]string {
 		}
 		v.add(value)
 	}
-	add(attrSeverity, string(worst(n.Items)))
+	add(attrSeverity, string(severity(&n)))
 	add(attrRegion, string(n.Region))
 	for i := range n.Items {
 		it := &n.Items[i]

@@ -40,8 +40,13 @@ type Data struct {
 	SeenFrom   []beat.Region   `json:"seenFrom,omitempty"`
 	Items      []incident.Item `json:"items"`
 	// More counts the items that did not fit.
-	More int    `json:"more,omitempty"`
-	Link string `json:"link,omitempty"`
+	More int `json:"more,omitempty"`
+	// Suppressed says that people are not told now, and Why; Quiet that nobody
+	// need wake.
+	Suppressed bool   `json:"suppressed,omitempty"`
+	Why        string `json:"why,omitempty"`
+	Quiet      bool   `json:"quiet,omitempty"`
+	Link       string `json:"link,omitempty"`
 }
 
 func event(n incident.Notice, m Message, o RenderOptions) ([]byte, error) {
@@ -54,6 +59,7 @@ func event(n incident.Notice, m Message, o RenderOptions) ([]byte, error) {
 		Data: Data{
 			Title: m.Title, Text: m.Text, Severity: m.Severity, ChannelKey: channelKey(n.Items, o.Channel),
 			SeenFrom: n.SeenFrom, Items: items, More: len(n.Items) - len(items), Link: link(n, o),
+			Suppressed: n.Suppressed, Why: n.Why, Quiet: n.Quiet,
 		},
 	})
 }

@@ -68,6 +68,15 @@ var opened = map[incident.Kind]phrase{
 	incident.HostFailing: {"Hosts failing", "Hosts failing"},
 	incident.StoreDown:   {"Store down", "Stores down"},
 	incident.RelayDead:   {"Relay dead", "Relays dead"},
+
+	incident.StoreLan:     {"Store LAN down", "Store LANs down"},
+	incident.DidNotComeUp: {"Hosts did not come up", "Hosts did not come up"},
+	incident.NeverSeen:    {"Never seen", "Never seen"},
+	incident.Flapping:     {"Flapping", "Flapping"},
+	incident.Conflict:     {"Two relays as one", "Two relays as one"},
+	incident.RegionDown:   {"Region down", "Regions down"},
+	incident.RegionPath:   {"Region not reached by stores", "Regions not reached by stores"},
+	incident.RegionBlind:  {"Region blind", "Regions blind"},
 }
 
 var recovered = map[incident.Kind]phrase{
@@ -75,6 +84,15 @@ var recovered = map[incident.Kind]phrase{
 	incident.HostFailing: {"Hosts well", "Hosts well"},
 	incident.StoreDown:   {"Store up", "Stores up"},
 	incident.RelayDead:   {"Relay back", "Relays back"},
+
+	incident.StoreLan:     {"Store LAN up", "Store LANs up"},
+	incident.DidNotComeUp: {"Hosts came up", "Hosts came up"},
+	incident.NeverSeen:    {"Seen for the first time", "Seen for the first time"},
+	incident.Flapping:     {"Calm again", "Calm again"},
+	incident.Conflict:     {"One relay again", "One relay again"},
+	incident.RegionDown:   {"Region back", "Regions back"},
+	incident.RegionPath:   {"Region reached by stores again", "Regions reached by stores again"},
+	incident.RegionBlind:  {"Region sees again", "Regions see again"},
 }
 
 func (b bunch) words() string {
@@ -109,6 +127,8 @@ func (b bunch) names() []string {
 
 func (b bunch) name(it *incident.Item) string {
 	switch {
+	case it.Region != "":
+		return plain(string(it.Region))
 	case it.Host == "":
 		return plain(string(it.Store))
 	case b.store != "":

@@ -71,7 +71,7 @@ func Render(n incident.Notice, o RenderOptions) (Message, error) {
 		o.Zone = time.UTC
 	}
 	groups := group(n.Items)
-	m := Message{ID: n.ID, Severity: worst(n.Items), Attributes: attributes(n)}
+	m := Message{ID: n.ID, Severity: severity(&n), Attributes: attributes(n)}
 	m.Title = title(groups)
 	m.Text = text(n, groups, o)
 	m.SMS = sms(n, groups, o)

@@ -108,7 +108,7 @@ func TestTitle(t *testing.T) {
 			},
 			"Stores down [b, c]; Hosts failing [pos1]; Hosts registered [pos2]",
 		},
-		{"a kind of a newer region has its own name", []incident.Item{item("store-lan", incident.Opened, "demo", "")}, "store lan [demo]"},
+		{"a kind of a newer region has its own name", []incident.Item{item("store-roof", incident.Opened, "demo", "")}, "store roof [demo]"},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
 			if got := render(t, of(tt.items...)).Title; got != tt.want {

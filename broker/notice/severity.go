@@ -32,13 +32,21 @@ func SeverityOf(kind incident.Kind, change incident.Change) Severity {
 		return Info
 	}
 	switch kind {
-	case incident.StoreDown:
+	case incident.StoreDown, incident.StoreLan, incident.RegionDown, incident.RegionBlind:
 		return Critical
-	case incident.HostMissing, incident.RelayDead:
+	case incident.HostMissing, incident.RelayDead, incident.DidNotComeUp, incident.NeverSeen, incident.RegionPath:
 		return Error
 	default:
 		return Warning
 	}
+}
+
+// severity is a notice's: a quiet one wakes nobody.
+func severity(n *incident.Notice) Severity {
+	if n.Quiet {
+		return Info
+	}
+	return worst(n.Items)
 }
 
 func worst(items []incident.Item) Severity {

@@ -2,6 +2,7 @@ package notice
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,7 @@ func title(groups []bunch) string {
 // text says what, where, since when, seen from where, and where to look.
 func text(n incident.Notice, groups []bunch, o RenderOptions) string {
 	var out strings.Builder
+	out.WriteString(summary(&n, groups))
 	left := maxLines
 	for i, b := range groups {
 		if i > 0 {
@@ -69,6 +71,48 @@ func text(n incident.Notice, groups []bunch, o RenderOptions) string {
 		out.WriteString(l + "\n")
 	}
 	return out.String()
+}
+
+// summary opens the text of a notice about much: how many, where, what they
+// share, and what to look at first.
+func summary(n *incident.Notice, groups []bunch) string {
+	out := ""
+	if n.FleetWide {
+		out += "Most of the fleet is lost at once. Check us first: certificates, DNS, the last deployment.\n"
+	}
+	if n.Suppressed {
+		out += "People are not told: " + plain(n.Why) + ".\n"
+	}
+	if n.Digest && (len(n.Items) > maxLines || len(groups) > 1) {
+		stores := map[beat.StoreID]bool{}
+		for i := range n.Items {
+			stores[n.Items[i].Store] = true
+		}
+		out += fmt.Sprintf("%d changes in %d stores within a short time.%s\n", len(n.Items), len(stores), shared(n.Items))
+	}
+	if out != "" {
+		out += "\n"
+	}
+	return out
+}
+
+// shared names the tags that all items have in common.
+func shared(items []incident.Item) string {
+	var common []string
+	for name, value := range items[0].Tags {
+		all := true
+		for i := range items {
+			all = all && items[i].Tags[name] == value
+		}
+		if all {
+			common = append(common, plain(name+"="+value))
+		}
+	}
+	if len(common) == 0 {
+		return ""
+	}
+	slices.Sort(common)
+	return " All of them have " + strings.Join(common, ", ") + "."
 }
 
 // headline is a bunch in one sentence.
@@ -95,6 +139,9 @@ func (b bunch) line(it *incident.Item, o RenderOptions) string {
 		}
 		return out + "."
 	}
+	if it.Kind == incident.StoreLan || it.Region != "" {
+		return out + explained(it) + " since " + since + "." + lost(it)
+	}
 	out += present(it.Kind) + " " + since
 	if u := time.Duration(it.SinceUncertaintyMs) * time.Millisecond; u > 0 {
 		out += ", or up to " + lasted((u + time.Second - 1).Truncate(time.Second)) + " later"
@@ -106,8 +153,44 @@ func (b bunch) line(it *incident.Item, o RenderOptions) string {
 	return out
 }
 
+// explained is what a fault of a LAN or a region means.
+func explained(it *incident.Item) string {
+	switch it.Kind {
+	case incident.StoreLan:
+		return "the relay lives, and its hosts vanished together"
+	case incident.RegionDown:
+		return "it does not answer, and no relay reaches it"
+	case incident.RegionPath:
+		return "many stores do not reach it, and the other region sees them: look at its certificate, DNS and network"
+	case incident.RegionBlind:
+		return "it sees neither many of its stores nor the other region"
+	default:
+		return "in trouble"
+	}
+}
+
+// lost are the stores that a region's fault lists.
+func lost(it *incident.Item) string {
+	if len(it.Lost) == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(it.Lost))
+	for _, s := range it.Lost {
+		names = append(names, plain(string(s)))
+	}
+	return fmt.Sprintf(" Not seen: %d stores: %s.", len(names), list(names, 200))
+}
+
 func present(k incident.Kind) string {
 	switch k {
+	case incident.DidNotComeUp:
+		return "missing since before its store opened; last sign of life"
+	case incident.NeverSeen:
+		return "expected, and never seen; looked for since"
+	case incident.Flapping:
+		return "changes again and again since"
+	case incident.Conflict:
+		return "two live relays have one identity since"
 	case incident.HostMissing, incident.StoreDown:
 		return "last sign of life"
 	case incident.RelayDead:
@@ -129,6 +212,12 @@ func past(k incident.Kind) string {
 		return "down"
 	case incident.RelayDead:
 		return "without its relay"
+	case incident.DidNotComeUp:
+		return "missing"
+	case incident.NeverSeen:
+		return "expected"
+	case incident.Flapping:
+		return "flapping"
 	default:
 		return "in trouble"
 	}
