@@ -19,6 +19,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/bench"
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo"
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/ring"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture"
 )
 
 // version is the software's; the linker sets it.
@@ -31,6 +32,8 @@ type grammar struct {
 	Demo  demoCmd  `cmd:"" help:"Run the demo: two regions, one store's relay, eight registers, and switches to break them."`
 	AWS   awsCmd   `cmd:"" name:"aws" help:"Run DynamoDB and SNS of two regions on this machine, joined, until Ctrl-C."`
 	Bench benchCmd `cmd:"" help:"Measure against bare mochi and mosquitto, and print a table: make bench."`
+
+	Torture tortureCmd `cmd:"" help:"Break a simulated mesh, many thousand times, and judge what people were told: make torture."`
 }
 
 type demoCmd struct {
@@ -94,6 +97,29 @@ func (c *benchCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return b.Run(ctx)
+}
+
+type tortureCmd struct {
+	From     *uint64 `help:"The first seed of the range (default: one of today's date)." placeholder:"S"`
+	Seeds    uint64  `help:"How many seeds to play." default:"10000" placeholder:"N"`
+	Seed     *uint64 `help:"Play this seed alone." placeholder:"N"`
+	Schedule string  `help:"Play the schedule of this file alone." type:"existingfile" placeholder:"FILE"`
+	Verbose  bool    `short:"v" help:"Print all that happens, with --seed or --schedule."`
+	Shrink   bool    `help:"Reduce what fails to a minimal schedule, and print it."`
+	First    bool    `help:"Stop at the first violation."`
+	Jobs     int     `help:"How many seeds to play at once (default: one for each core)." placeholder:"N"`
+	Profile  string  `help:"Write a CPU profile to this file." hidden:""`
+}
+
+// Run plays seeds.
+func (c *tortureCmd) Run(ctx context.Context) error {
+	o := torture.DefaultOptions()
+	o.From, o.Seeds, o.Seed, o.File = c.From, c.Seeds, c.Seed, c.Schedule
+	o.Trace, o.Shrink, o.First, o.Jobs, o.Profile = c.Verbose, c.Shrink, c.First, c.Jobs, c.Profile
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		o.Progress = os.Stderr
+	}
+	return torture.Run(ctx, o)
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

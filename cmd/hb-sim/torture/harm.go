@@ -55,6 +55,7 @@ func (r *relay) stall(d time.Duration) {
 		return
 	}
 	r.stalled = true
+	r.w.truth.relay(r.store)
 	life := r.life
 	r.w.after(d, func() {
 		if r.life == life {
@@ -71,7 +72,7 @@ func (w *world) say(region int, s setting.Setting) {
 		_, err = setting.Decode(doc)
 	}
 	if err != nil {
-		w.fail("codec", err.Error())
+		w.fail(err.Error())
 		return
 	}
 	w.tables.replicas[region].put(table.Item{Key: table.OperatorKey(w.names[region], string(s.Kind), s.ID), Doc: doc, Rev: s.Version}, false)

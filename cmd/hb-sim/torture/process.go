@@ -135,6 +135,7 @@ func (p *process) resume() {
 		return
 	}
 	p.stalled = false
+	p.w.truth.nodeReady(p)
 	life := p.life
 	p.step(nil)
 	inbox := p.inbox

@@ -24,7 +24,9 @@ type relay struct {
 	store *store
 	who   beat.Identity
 	disk  *disk
-	paths [2]*path
+	// backup is a copy of the disk that somebody kept.
+	backup *disk
+	paths  [2]*path
 
 	up, stalled bool
 	life        int
@@ -58,7 +60,7 @@ func (r *relay) start() {
 	r.links.start(r)
 	r.deliver(&roster.Loaded{Hosts: r.disk.hosts})
 	r.numbers(0, false)
-	w.truth.relayUp(r)
+	w.truth.relay(r.store)
 }
 
 // stop ends the process: kill says that its sockets close, else there is no
@@ -71,7 +73,7 @@ func (r *relay) stop(kill bool) {
 	r.life++
 	r.links.drop(kill)
 	r.store.relayGone(kill)
-	r.w.truth.relayDown(r)
+	r.w.truth.relay(r.store)
 }
 
 func (r *relay) later(d time.Duration, f func()) {
@@ -96,6 +98,7 @@ func (r *relay) resume() {
 		return
 	}
 	r.stalled = false
+	r.w.truth.relay(r.store)
 	inbox := r.inbox
 	r.inbox = nil
 	life := r.life

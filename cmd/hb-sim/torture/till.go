@@ -38,6 +38,8 @@ type till struct {
 	held  bool   // a beat waits in its socket
 	// shadow: it is a second computer with another's name.
 	shadow bool
+	// failing: it says that it is unwell.
+	failing bool
 }
 
 func (t *till) source() roster.Source { return roster.Source{Conn: t.conn, Addr: t.addr} }
@@ -79,7 +81,13 @@ func (t *till) beat() {
 	}
 }
 
-func (t *till) word() beat.Beat { return beat.Beat{Host: t.id, Interval: t.interval} }
+func (t *till) word() beat.Beat {
+	b := beat.Beat{Host: t.id, Interval: t.interval}
+	if t.failing {
+		b.Status, b.Message = beat.Fail, "no paper"
+	}
+	return b
+}
 
 // publish beats over MQTT, on a new connection if there is none.
 func (t *till) publish(r *relay) {
@@ -176,6 +184,7 @@ func (t *till) bye() {
 
 // move changes the till's way: by DISCONNECT, within its promise.
 func (t *till) move(to way) {
+	t.w.truth.hostMoves(t)
 	if r := t.store.relay; t.conn != 0 && r != nil && r.up {
 		from := t.source()
 		r.later(time.Millisecond, func() { r.deliver(&roster.Closed{From: from, Clean: true}) })

@@ -143,14 +143,14 @@ func (u *uplinks) take(s *session, k packet) {
 	case packetAck:
 		a, err := beat.DecodeAck(k.raw)
 		if err != nil {
-			u.r.w.fail("codec", err.Error())
+			u.r.w.fail(err.Error())
 			return
 		}
 		u.ack(s, a)
 	case packetCommand:
 		c, err := beat.DecodeCommand(k.raw)
 		if err != nil {
-			u.r.w.fail("codec", err.Error())
+			u.r.w.fail(err.Error())
 			return
 		}
 		u.obey(s, c)

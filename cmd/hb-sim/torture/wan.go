@@ -303,7 +303,7 @@ func (p *process) watch(c *conn) {
 func (p *process) report(c *conn, k packet) {
 	r := &p.w.report
 	if err := beat.DecodeReport(k.raw, r); err != nil {
-		p.w.fail("codec", "a relay's report cannot be read: "+err.Error())
+		p.w.fail("a relay's report cannot be read: " + err.Error())
 		return
 	}
 	if r.Epoch != c.death.Epoch || r.Boot != c.death.Boot || r.Incarnation != c.death.Incarnation {

@@ -1,43 +1,174 @@
 package torture
 
 import (
+	"slices"
+	"time"
+
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/broker/table"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/schedule"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/truth"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
+
+// slowPath is a delay that makes a relay give up its connection, now and then.
+const slowPath = 2 * time.Second
 
 // witness tells the ground truth what really happens.
 type witness struct {
-	w      *world
-	onTold func(region int, ch incident.Channel, n *incident.Notice)
+	w     *world
+	truth truth.Truth
+	// last is the last incident that people were told of each store.
+	last []string
 }
 
-func (t *witness) nodeDown(p *process)                   {}
-func (t *witness) nodeStalls(p *process)                 {}
-func (t *witness) nodeReady(p *process)                  {}
-func (t *witness) relayUp(r *relay)                      {}
-func (t *witness) relayDown(r *relay)                    {}
-func (t *witness) connects(r *relay, to int)             {}
-func (t *witness) cable(h *till, cut bool)               {}
-func (t *witness) hostUp(h *till)                        {}
-func (t *witness) hostDown(h *till)                      {}
-func (t *witness) hostBye(h *till)                       {}
-func (t *witness) refused(c *conn, why presence.Refusal) {}
-func (t *witness) twoWriters(region int, k table.Key)    {}
-func (t *witness) told(region int, ch incident.Channel, n *incident.Notice) {
-	if t.onTold != nil {
-		t.onTold(region, ch, n)
+func (t *witness) begin(s *schedule.Schedule) {
+	t.truth.Begin(s.Quiet, s.End)
+	t.last = append(t.last[:0], make([]string, len(s.Stores))...)
+	for i := range s.Stores {
+		t.truth.AddStore(s.Stores[i].Relay, len(s.Stores[i].Hosts))
 	}
-	if !t.w.tracing {
+}
+
+func (t *witness) judge() *truth.Violation {
+	if v, ok := t.truth.Judge(); !ok {
+		return &v
+	}
+	return nil
+}
+
+// region says again whether a region has a node that answers.
+func (t *witness) region(g int) {
+	p := t.w.active(g)
+	t.truth.RegionIs(t.w.now, g, p != nil && !p.stalled)
+}
+
+func (t *witness) nodeDown(p *process)   { t.region(p.region) }
+func (t *witness) nodeStalls(p *process) { t.region(p.region) }
+func (t *witness) nodeReady(p *process)  { t.region(p.region) }
+
+// relay says again whether a relay of a store runs.
+func (t *witness) relay(s *store) {
+	runs := s.relay != nil && s.relay.up && !s.relay.stalled
+	for _, r := range s.twins {
+		runs = runs || r.up
+	}
+	t.truth.RelayIs(t.w.now, s.index, runs)
+}
+
+// path says again whether a store's way to a region is good.
+func (t *witness) path(s *store, g int) {
+	if s.relay == nil {
+		t.truth.PathIs(t.w.now, s.index, g, !s.wan[g])
 		return
 	}
-	for _, it := range n.Items {
-		side := ""
-		if n.OneSided {
-			side = ", seen from one side"
-		}
-		t.w.tracef("TOLD on %s by %s: %s %s, %s (%s k=%d, notice %s%s)", ch, t.w.names[region], it.Kind, it.Change, subject(string(it.Store), string(it.Host)), short(string(it.Incident)), it.K, short(n.ID), side)
+	p := s.relay.paths[g]
+	t.truth.PathIs(t.w.now, s.index, g, p.cut == [2]bool{} && p.delay < slowPath)
+}
+
+func (t *witness) bridge() {
+	b := &t.w.bridge
+	t.truth.BridgeIs(t.w.now, b.cut == [2]bool{} && b.delay < slowPath)
+}
+
+func (t *witness) hostUp(h *till) {
+	if !h.shadow {
+		t.truth.HostIs(t.w.now, h.store.index, h.index, true, h.way.direct(), h.interval)
 	}
 }
 
-func (t *witness) answerLost(region int, ch incident.Channel, n *incident.Notice) {}
+func (t *witness) hostDown(h *till) {
+	if !h.shadow {
+		t.truth.HostIs(t.w.now, h.store.index, h.index, false, h.way.direct(), h.interval)
+	}
+}
+
+func (t *witness) hostBye(h *till) {
+	t.hostDown(h)
+	t.truth.Bye(t.w.now, h.store.index, h.index)
+}
+
+func (t *witness) hostMoves(h *till)               { t.truth.Moved(h.store.index, h.index) }
+func (t *witness) cable(h *till, cut bool)         { t.truth.Cable(t.w.now, h.store.index, h.index, cut) }
+func (t *witness) connects(*relay, int)            {}
+func (t *witness) refused(*conn, presence.Refusal) {}
+
+func (t *witness) twoWriters(region int, k table.Key) {
+	t.truth.Fail(truth.Writers, t.w.now, string(t.w.names[region])+" writes "+k.PK+" "+k.SK)
+}
+
+// told hands over what a channel took.
+func (t *witness) told(region int, ch incident.Channel, n *incident.Notice) {
+	w := t.w
+	for i := range n.Items {
+		it := &n.Items[i]
+		s, h := w.find(it.Store, it.Host)
+		if s >= 0 {
+			t.last[s] = string(it.Incident)
+		}
+		t.truth.Tell(truth.Told{
+			At: w.now, Since: it.Since.Sub(w.base), Region: region, Channel: slices.Index(channelNames[:], ch), Kind: string(it.Kind),
+			Change: string(it.Change), Store: s, Host: h, Incident: string(it.Incident), K: it.K, Notice: n.ID, OneSided: n.OneSided,
+		})
+		if w.tracing {
+			side := ""
+			if n.OneSided {
+				side = ", seen from one side"
+			}
+			w.tracef("TOLD on %s by %s: %s %s, %s (%s k=%d, notice %s%s)", ch, w.names[region], it.Kind, it.Change, subject(string(it.Store), string(it.Host)), short(string(it.Incident)), it.K, short(n.ID), side)
+		}
+	}
+}
+
+func (t *witness) answerLost(int, incident.Channel, *incident.Notice) {}
+
+// find is the places of a store and a host; -1: there is none.
+func (w *world) find(id beat.StoreID, host beat.HostID) (s, h int) {
+	s = slices.IndexFunc(w.stores, func(x *store) bool { return x.id == id })
+	if s < 0 || host == "" {
+		return s, -1
+	}
+	return s, slices.IndexFunc(w.stores[s].tills, func(x *till) bool { return x.id == host })
+}
+
+// lastIncident is the last one that people were told of a store; "": none.
+func (t *witness) lastIncident(s *store) string { return t.last[s.index] }
+
+// classes are what each fault may delay or repeat.
+var classes = [schedule.Kinds]truth.Class{ //nolint:gochecknoglobals // a constant table
+	schedule.PathCut: truth.Path, schedule.PathReset: truth.Path, schedule.PathDelay: truth.Path, schedule.PathTwice: truth.Harmless,
+	schedule.BridgeCut: truth.Bridge, schedule.BridgeDelay: truth.Bridge, schedule.LanCut: truth.Outage, schedule.LanReset: truth.Harmless,
+	schedule.ReplicationCut: truth.Table, schedule.ReplicationDelay: truth.Table, schedule.ReplicationShuffle: truth.Table,
+	schedule.NodeKill: truth.Node, schedule.NodePower: truth.Node, schedule.NodeStall: truth.Node, schedule.NodeDrain: truth.Node,
+	schedule.NodeClock: truth.Harmless, schedule.RegionPower: truth.Node,
+	schedule.RelayKill: truth.Outage, schedule.RelayPower: truth.Outage, schedule.RelayStall: truth.Outage, schedule.DiskLost: truth.Outage,
+	schedule.DiskFull: truth.Harmless, schedule.DiskRestored: truth.Outage, schedule.RelayClone: truth.Outage, schedule.RelayReplaced: truth.Outage,
+	schedule.RelayClock: truth.Harmless, schedule.TableRefuse: truth.Table, schedule.TableThrottle: truth.Table, schedule.TableSlow: truth.Table,
+	schedule.TableLost: truth.Table, schedule.ChannelFail: truth.Channel, schedule.ChannelSlow: truth.Channel, schedule.ChannelLost: truth.Channel,
+	schedule.Silence: truth.Word, schedule.Hours: truth.Word, schedule.Maintenance: truth.Word, schedule.Pin: truth.Word, schedule.Ack: truth.Word,
+}
+
+// strikes tells of a fault that begins.
+func (t *witness) strikes(f *schedule.Fault) {
+	t.truth.Strikes(truth.Strike{At: t.w.now, For: f.For, Class: classes[f.Kind], Store: f.Store})
+	switch f.Kind {
+	case schedule.NodeClock:
+		t.truth.Skewed()
+	case schedule.RelayClone, schedule.HostTwice:
+		t.truth.Odd(f.Store)
+	}
+}
+
+// again looks at what a fault changed.
+func (t *witness) again(f *schedule.Fault) {
+	t.bridge()
+	s := t.w.stores[f.Store]
+	for g := range 2 {
+		t.path(s, g)
+		t.region(g)
+	}
+	if s.relay != nil {
+		t.relay(s)
+	}
+}

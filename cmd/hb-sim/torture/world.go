@@ -2,7 +2,6 @@ package torture
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
@@ -10,6 +9,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
 	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/broker/table"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/truth"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 	"github.com/hb-mesh/hb-mesh/relay/roster"
 )
@@ -44,22 +44,22 @@ type world struct {
 	nodeOptions   node.Options
 	rosterOptions roster.Options
 
+	spelled bool // messages between the regions are really written and read
 	tracing bool
 	trace   func(line string)
-	failure *Violation
+	failure *truth.Violation
 }
-
-// Violation is a property that did not hold.
-type Violation struct{ Property, What string }
 
 // store is one restaurant.
 type store struct {
-	w     *world
-	id    beat.StoreID
-	relay *relay // nil: it has none
-	twins []*relay
-	tills []*till
-	wan   [2]bool // its way to a region is cut
+	w       *world
+	index   int
+	id      beat.StoreID
+	relay   *relay // nil: it has none
+	twins   []*relay
+	tills   []*till
+	doubles []*till
+	wan     [2]bool // its way to a region is cut
 }
 
 // relayGone: the connections of the store's tills to the relay are over.
@@ -101,6 +101,7 @@ func (w *world) after(d time.Duration, do func()) { w.queue.add(w.now+d, do) }
 // reset makes the world empty, for a seed.
 func (w *world) reset(seed uint64) {
 	w.rng = chance{seed}
+	w.spelled = w.rng.one(8)
 	w.now, w.events, w.steps, w.failure = 0, 0, 0, nil
 	w.queue.reset()
 	w.tables.reset()
@@ -130,23 +131,6 @@ func (w *world) channel(region int, name incident.Channel) *channel {
 	panic("no channel " + name)
 }
 
-// addStore opens a restaurant with a relay and tills.
-func (w *world) addStore(id beat.StoreID, relayed bool, tills int) *store {
-	s := &store{w: w, id: id}
-	if relayed {
-		s.relay = &relay{w: w, store: s, who: beat.Identity{Store: id, Relay: "r1"}, disk: newDisk(&w.rng)}
-		for g := range s.relay.paths {
-			s.relay.paths[g] = &path{w: w, relay: s.relay, to: g}
-		}
-	}
-	for i := range tills {
-		t := &till{w: w, store: s, index: i, id: beat.HostID(fmt.Sprintf("pos%d", i+1)), interval: 20 * time.Second, addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})}
-		s.tills = append(s.tills, t)
-	}
-	w.stores = append(w.stores, s)
-	return s
-}
-
 // active is the process of a region that a load balancer finds; nil: none.
 func (w *world) active(region int) *process {
 	var best *process
@@ -169,9 +153,10 @@ func (w *world) run(until time.Duration) {
 	w.now = until
 }
 
-func (w *world) fail(property, what string) {
+// fail ends the schedule: something is wrong that no judge has to look at.
+func (w *world) fail(what string) {
 	if w.failure == nil {
-		w.failure = &Violation{property, what}
+		w.failure = &truth.Violation{Property: truth.Bounds, At: w.now, What: what}
 	}
 }
 
@@ -191,7 +176,34 @@ func (w *world) settingsChanged(region int) {
 	})
 }
 
-// copyRequest and copyResponse take a message over the wire.
-func (w *world) copyRequest(r *wire.Request) *wire.Request { return r }
+// copyRequest and copyResponse take a message over the wire: in one world of
+// so many really, as JSON; in the others as it is, for speed.
+func (w *world) copyRequest(r *wire.Request) *wire.Request {
+	if !w.spelled {
+		return r
+	}
+	raw, err := r.Encode()
+	if err == nil {
+		r, err = wire.DecodeRequest(r.Kind, raw)
+	}
+	if err != nil {
+		w.fail("a request to the other region cannot be read: " + err.Error())
+		return nil
+	}
+	return r
+}
 
-func (w *world) copyResponse(_ wire.Kind, r *wire.Response) *wire.Response { return r }
+func (w *world) copyResponse(k wire.Kind, r *wire.Response) *wire.Response {
+	if !w.spelled || r == nil {
+		return r
+	}
+	raw, err := r.Encode(k)
+	if err == nil {
+		r, err = wire.DecodeResponse(k, raw)
+	}
+	if err != nil {
+		w.fail("an answer of the other region cannot be read: " + err.Error())
+		return nil
+	}
+	return r
+}

@@ -1,0 +1,104 @@
+package torture
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/schedule"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/truth"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// backupAt is when somebody copies each relay's disk.
+const backupAt = 40 * time.Second
+
+// player plays one schedule after another in one world.
+type player struct {
+	w        *world
+	schedule schedule.Schedule
+	sum      summary
+}
+
+func newPlayer() *player { return &player{w: newWorld()} }
+
+// playSeed plays a seed's schedule; nil: every property held.
+func (p *player) playSeed(seed uint64) *truth.Violation {
+	schedule.Generate(seed, &p.schedule)
+	return p.play(&p.schedule)
+}
+
+// play plays a schedule.
+func (p *player) play(s *schedule.Schedule) *truth.Violation {
+	w := p.w
+	w.reset(s.Seed)
+	w.truth.begin(s)
+	for _, q := range w.processes {
+		w.at(w.rng.between(0, time.Second), q.start)
+	}
+	for i := range s.Stores {
+		w.open(i, &s.Stores[i])
+	}
+	for i := range s.Faults {
+		f := &s.Faults[i]
+		w.at(f.At, func() { w.strike(f) })
+		if f.For > 0 {
+			w.at(f.At+f.For, func() { w.relax(f) })
+		}
+	}
+	w.run(s.End)
+	v := w.failure
+	if v == nil {
+		v = w.truth.judge()
+	}
+	p.sum.count(s, w, v)
+	return v
+}
+
+// storeNames and hostNames spare the worlds the making of names.
+var (
+	storeNames = names[beat.StoreID]("s", 64)  //nolint:gochecknoglobals // constant lists
+	hostNames  = names[beat.HostID]("pos", 64) //nolint:gochecknoglobals // constant lists
+)
+
+func names[T ~string](prefix string, n int) []T {
+	out := make([]T, n)
+	for i := range out {
+		out[i] = T(fmt.Sprintf("%s%d", prefix, i+1))
+	}
+	return out
+}
+
+func name[T ~string](list []T, prefix string, i int) T {
+	if i < len(list) {
+		return list[i]
+	}
+	return T(fmt.Sprintf("%s%d", prefix, i+1))
+}
+
+// open opens a restaurant with its relay and tills.
+func (w *world) open(i int, spec *schedule.Store) {
+	s := &store{w: w, index: i, id: name(storeNames, "s", i)}
+	if spec.Relay {
+		r := &relay{w: w, store: s, who: beat.Identity{Store: s.id, Relay: "r1"}, disk: newDisk(&w.rng)}
+		for g := range r.paths {
+			r.paths[g] = &path{w: w, relay: r, to: g}
+		}
+		s.relay = r
+		w.at(w.rng.between(0, time.Second), r.start)
+		w.at(backupAt, func() {
+			if r.up {
+				r.backup = r.disk.clone()
+			}
+		})
+	}
+	for k, h := range spec.Hosts {
+		t := &till{
+			w: w, store: s, index: k, id: name(hostNames, "pos", k), way: way(h.Way), interval: h.Interval,
+			addr: netip.AddrFrom4([4]byte{10, 0, byte(k >> 8), byte(k + 1)}), //nolint:gosec // at most 256
+		}
+		s.tills = append(s.tills, t)
+		w.at(w.rng.between(2*time.Second, 5*time.Second), t.start)
+	}
+	w.stores = append(w.stores, s)
+}

@@ -1,0 +1,56 @@
+package truth
+
+import "time"
+
+// span is a time in which something held; until is never while it lasts.
+type span struct{ from, until time.Duration }
+
+const never = time.Duration(1<<63 - 1)
+
+// track is when something held: spans in order, no two touching.
+type track struct{ spans []span }
+
+func (t *track) reset() { t.spans = t.spans[:0] }
+
+func (t *track) on() bool { return len(t.spans) > 0 && t.spans[len(t.spans)-1].until == never }
+
+// set says that it holds, or does not, from an instant on.
+func (t *track) set(at time.Duration, on bool) {
+	switch {
+	case on == t.on():
+	case on:
+		t.spans = append(t.spans, span{at, never})
+	default:
+		t.spans[len(t.spans)-1].until = at
+	}
+}
+
+// after is an instant d after at.
+func after(at, d time.Duration) time.Duration {
+	if at > never-d {
+		return never
+	}
+	return at + d
+}
+
+// held says whether it held at some instant of [from, until], where each time
+// lasts tail longer.
+func (t *track) held(from, until, tail time.Duration) bool {
+	for _, s := range t.spans {
+		if s.from <= until && after(s.until, tail) >= from {
+			return true
+		}
+	}
+	return false
+}
+
+// both says whether two held at one instant of [from, until].
+func both(a, b *track, from, until, tail time.Duration) bool {
+	for _, s := range a.spans {
+		lo, hi := max(s.from, from), min(after(s.until, tail), until)
+		if lo <= hi && b.held(lo, hi, tail) {
+			return true
+		}
+	}
+	return false
+}

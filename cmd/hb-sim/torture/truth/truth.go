@@ -1,0 +1,213 @@
+package truth
+
+import "time"
+
+// Property is one of those that must hold.
+type Property uint8
+
+// The properties.
+const (
+	Loss Property = iota + 1
+	Falsity
+	Duplicates
+	Identity
+	Closure
+	Stale
+	Convergence
+	Restart
+	Writers
+	Storm
+	Isolation
+	Bounds
+
+	Properties
+)
+
+var propertyNames = [Properties]string{
+	"", "no loss", "no falsity", "duplicates", "identity", "closure", "stale input", "convergence", "restart",
+	"one writer", "storm", "isolation", "bounds",
+}
+
+func (p Property) String() string {
+	if p < Properties {
+		return propertyNames[p]
+	}
+	return "unknown"
+}
+
+// Violation is a property that did not hold.
+type Violation struct {
+	Property Property
+	At       time.Duration
+	What     string
+}
+
+// Class says what a fault may delay or repeat.
+type Class uint8
+
+// The classes of faults.
+const (
+	Outage  Class = iota // of a store or host: what people are to be told of
+	Node                 // a broker process
+	Bridge               // between the regions
+	Path                 // between a relay and a region
+	Table                // and its replication
+	Channel              //
+	Word                 // an operator's
+	Harmless
+)
+
+// Strike is a fault as the truth knows it.
+type Strike struct {
+	At, For time.Duration
+	Class   Class
+	Store   int // of an operator's word
+}
+
+// Told is one line of a notice that a channel took.
+type Told struct {
+	At       time.Duration
+	Since    time.Duration // as people read it; on the world's clock
+	Region   int
+	Channel  int
+	Kind     string
+	Change   string
+	Store    int // -1: a region's
+	Host     int // -1: the store itself
+	Incident string
+	K        int
+	Notice   string
+	OneSided bool
+}
+
+type host struct {
+	dead, cable, bye track
+	interval         time.Duration
+	direct           bool
+	moved            bool
+}
+
+type store struct {
+	relayed bool
+	down    track    // no relay runs
+	path    [2]track // its way to a region is no good
+	hosts   []host
+	word    bool // an operator said something about it
+	odd     bool // it has two relays, or a host two computers
+}
+
+// Truth is what really happened in one schedule.
+type Truth struct {
+	stores  []store
+	region  [2]track // no node of it is ready
+	bridge  track    // cut, or too slow
+	strikes []Strike
+	told    []Told
+	skewed  bool // a node's wall clock jumped
+	Quiet   time.Duration
+	End     time.Duration
+	// Judged counts what each property had to judge.
+	Judged [Properties]int
+	first  Violation
+	keys   []tellings
+}
+
+// Begin forgets everything, for a new schedule.
+func (t *Truth) Begin(quiet, end time.Duration) {
+	t.stores = t.stores[:0]
+	for g := range t.region {
+		t.region[g].reset()
+		t.region[g].set(0, true)
+	}
+	t.bridge.reset()
+	t.strikes, t.told, t.keys = t.strikes[:0], t.told[:0], t.keys[:0]
+	t.skewed = false
+	t.Quiet, t.End = quiet, end
+	t.Judged, t.first = [Properties]int{}, Violation{}
+}
+
+// AddStore opens a store; its hosts are not alive yet.
+func (t *Truth) AddStore(relayed bool, hosts int) {
+	if n := len(t.stores); n < cap(t.stores) {
+		t.stores = t.stores[:n+1]
+	} else {
+		t.stores = append(t.stores, store{})
+	}
+	s := &t.stores[len(t.stores)-1]
+	s.relayed, s.word, s.odd = relayed, false, false
+	s.down.reset()
+	s.down.set(0, relayed)
+	for g := range s.path {
+		s.path[g].reset()
+	}
+	for len(s.hosts) < hosts {
+		s.hosts = append(s.hosts, host{})
+	}
+	s.hosts = s.hosts[:hosts]
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		h.dead.reset()
+		h.cable.reset()
+		h.bye.reset()
+		h.dead.set(0, true)
+		h.moved = false
+	}
+}
+
+// HostIs says whether a host lives; direct that it beats to the regions.
+func (t *Truth) HostIs(at time.Duration, s, h int, alive, direct bool, interval time.Duration) {
+	x := &t.stores[s].hosts[h]
+	x.dead.set(at, !alive)
+	if alive {
+		x.bye.set(at, false)
+	}
+	x.direct, x.interval = direct, interval
+}
+
+// Bye says that a host stopped on purpose.
+func (t *Truth) Bye(at time.Duration, s, h int) { t.stores[s].hosts[h].bye.set(at, true) }
+
+// Moved says that a host changed its way.
+func (t *Truth) Moved(s, h int) { t.stores[s].hosts[h].moved = true }
+
+// Cable says whether a host's cable is out.
+func (t *Truth) Cable(at time.Duration, s, h int, out bool) { t.stores[s].hosts[h].cable.set(at, out) }
+
+// RelayIs says whether a store's relay runs.
+func (t *Truth) RelayIs(at time.Duration, s int, running bool) { t.stores[s].down.set(at, !running) }
+
+// PathIs says whether a store's way to a region is good.
+func (t *Truth) PathIs(at time.Duration, s, g int, good bool) { t.stores[s].path[g].set(at, !good) }
+
+// RegionIs says whether a node of a region is ready.
+func (t *Truth) RegionIs(at time.Duration, g int, ready bool) { t.region[g].set(at, !ready) }
+
+// BridgeIs says whether the link between the regions is good.
+func (t *Truth) BridgeIs(at time.Duration, good bool) { t.bridge.set(at, !good) }
+
+// Odd says that a store has two of something.
+func (t *Truth) Odd(s int) { t.stores[s].odd = true }
+
+// Skewed says that a wall clock jumped.
+func (t *Truth) Skewed() { t.skewed = true }
+
+// Strikes says that a fault strikes.
+func (t *Truth) Strikes(s Strike) {
+	t.strikes = append(t.strikes, s)
+	if s.Class == Word {
+		t.stores[s.Store].word = true
+	}
+}
+
+// Tell says what a channel took.
+func (t *Truth) Tell(x Told) { t.told = append(t.told, x) }
+
+// Fail notes a violation that somebody saw at once.
+func (t *Truth) Fail(p Property, at time.Duration, what string) {
+	if t.first.Property == 0 {
+		t.first = Violation{p, at, what}
+	}
+}
+
+// Judged says that a property had something to judge.
+func (t *Truth) judges(p Property) { t.Judged[p]++ }
