@@ -140,7 +140,7 @@ func (b *Broker) wirePage(*metrics) error {
 	o := dashboard.DefaultOptions()
 	a := &api{b: b}
 	o.Source, o.Operator, o.Archive, o.Keys, o.Authorize = a, a, a, keyDesk{b.keys}, a.authorize
-	o.Declarations, o.Rules = b.desk, b.desk
+	o.Declarations, o.Rules, o.Explainer = b.desk, b.desk, a
 	o.Scripts, o.Version, o.Logger = b.o.Scripts, b.o.Version, b.log
 	o.Metrics = dashboard.NewMetrics(b.o.Registry)
 	page, err := dashboard.New(o)

@@ -30,6 +30,9 @@ func (b *Broker) wireSettings(*metrics) error {
 	return err
 }
 
+// closedKind is the Held of a store outside its opening hours.
+const closedKind = "closed"
+
 // held says why people are not told of an open incident now; nil: they are.
 func held(f *setting.Fleet, i *incident.Incident, now time.Time) *dashboard.Held {
 	if !i.Open {
@@ -51,7 +54,7 @@ func held(f *setting.Fleet, i *incident.Incident, now time.Time) *dashboard.Held
 	if !edge.IsZero() {
 		why = "closed until " + setting.Moment(edge, now, s.Zone())
 	}
-	return &dashboard.Held{Kind: "closed", Why: why, Until: edge}
+	return &dashboard.Held{Kind: closedKind, Why: why, Until: edge}
 }
 
 // say adds what operators say of a store.

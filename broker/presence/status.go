@@ -48,6 +48,15 @@ func (p *Presence) Each(now beat.Now, f func(StoreStatus)) {
 	}
 }
 
+// Status is one store, as people look at it; ok is false for an unknown one.
+func (p *Presence) Status(now beat.Now, id beat.StoreID) (st StoreStatus, ok bool) {
+	s := p.stores[id]
+	if s == nil {
+		return StoreStatus{}, false
+	}
+	return p.status(now, s), true
+}
+
 // Sessions is how many relays have an open session here.
 func (p *Presence) Sessions() int {
 	n := 0

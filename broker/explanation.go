@@ -1,0 +1,239 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/dashboard"
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+var _ dashboard.Explainer = (*api)(nil)
+
+// Explain puts into words what both regions know of a store or host.
+func (a *api) Explain(ctx context.Context, store beat.StoreID, host beat.HostID) (dashboard.Explanation, error) {
+	k, err := a.b.core.known(store, host)
+	if err != nil {
+		return dashboard.Explanation{}, fmt.Errorf("%w: %w", dashboard.ErrUnavailable, err)
+	}
+	fleet := a.b.desk.Fleet()
+	said := fleet.Store(store)
+	declared := said.Declared(host) != nil
+	if !k.hasStore && (said == nil || said.Version == 0) || host != "" && !k.hasHost && !declared {
+		return dashboard.Explanation{}, fmt.Errorf("nobody of %s was ever seen or declared: %w", subjectName(store, host), dashboard.ErrNotFound)
+	}
+	e := dashboard.Explanation{At: k.now, Region: k.region, Store: store, Host: host, State: "unknown"}
+	if said != nil && said.Zone() != time.UTC {
+		e.Zone = said.Zone().String()
+	}
+	switch {
+	case host != "" && k.hasHost:
+		e.State, e.Since = k.host.State.String(), k.host.Since
+	case host == "" && k.hasStore:
+		e.State, e.Since = k.store.State.String(), k.store.Since
+	}
+	e.Evidence = []dashboard.Evidence{{Region: k.region, Facts: k.facts()}}
+	if a.b.peer != nil {
+		theirs := a.theirs(ctx, store, host)
+		k.hear(&theirs)
+		e.Evidence = append(e.Evidence, theirs.Evidence)
+	}
+	w := &words{k: &k, said: said, zone: said.Zone(), e: &e}
+	w.state(host)
+	w.incidents(fleet)
+	w.hours()
+	w.home(a.b.o.other())
+	return e, nil
+}
+
+// theirs is the other region's word, or why there is none.
+func (a *api) theirs(ctx context.Context, store beat.StoreID, host beat.HostID) word {
+	var w word
+	raw, err := a.b.peer.Explain(ctx, store, host)
+	if err == nil {
+		err = json.Unmarshal(raw, &w)
+	}
+	if err != nil {
+		w = word{}
+		w.Missing = err.Error()
+	}
+	w.Region = a.b.o.other() // whatever it calls itself
+	return w
+}
+
+// hear adds what the other region told, and the incidents that are open there
+// only: here it is known who tells, not what became of it.
+func (k *known) hear(theirs *word) {
+	k.unheard = theirs.Missing != ""
+	for i := range theirs.Incidents {
+		x := &theirs.Incidents[i]
+		at := slices.IndexFunc(k.incidents, func(own incident.Incident) bool { return own.ID == x.ID })
+		switch {
+		case at < 0:
+			k.incidents = append(k.incidents, *x)
+		case len(x.Told) > 0 && len(k.incidents[at].Told) == 0:
+			k.incidents[at].Told, k.incidents[at].Teller, k.incidents[at].Waits = x.Told, x.Teller, ""
+		}
+	}
+}
+
+func subjectName(store beat.StoreID, host beat.HostID) string {
+	if host == "" {
+		return string(store)
+	}
+	return string(store) + "/" + string(host)
+}
+
+// words makes sentences of what is known.
+type words struct {
+	k    *known
+	said *setting.Store
+	zone *time.Location
+	e    *dashboard.Explanation
+}
+
+func (w *words) say(format string, args ...any) {
+	w.e.Says = append(w.e.Says, fmt.Sprintf(format, args...))
+}
+
+func (w *words) next(at time.Time, format string, args ...any) {
+	w.e.Next = append(w.e.Next, dashboard.Expected{At: at, What: fmt.Sprintf(format, args...)})
+}
+
+func (w *words) moment(t time.Time) string { return setting.Moment(t, w.k.now, w.zone) }
+
+func (w *words) state(host beat.HostID) {
+	k := w.k
+	switch {
+	case host != "" && !k.hasHost:
+		w.say("It is declared, and no beat of it was ever seen here.")
+		return
+	case host != "":
+		w.host()
+		if k.store.State != presence.Up && k.store.State != presence.DirectOnly {
+			w.say("Its store is %s%s.", k.store.State, because(string(k.store.Reason)))
+		}
+		return
+	case !k.hasStore:
+		w.say("It is declared, and neither a relay nor a host of it was ever seen here.")
+		return
+	}
+	if k.store.Reason != "" {
+		w.say("Why: %s.", k.store.Reason)
+	}
+	switch k.store.State {
+	case presence.Down:
+		w.next(time.Time{}, "when its relay comes back this ends")
+	case presence.Suspect:
+		w.next(time.Time{}, "if its relay does not come back within grace, the other region is asked, and then it is down")
+	}
+	if n := k.store.Hosts[beat.Missing]; n > 0 {
+		w.say("%d of its hosts are missing.", n)
+	}
+	if !k.settled {
+		w.say("%s started lately and settles: it opens nothing from silence yet.", k.region)
+	}
+}
+
+func (w *words) host() {
+	h := &w.k.host
+	if h.Reason != "" {
+		w.say("Why: %s.", h.Reason)
+	}
+	if h.Message != "" {
+		w.say("It says of itself: “%s”.", h.Message)
+	}
+	switch {
+	case h.State == beat.Covered:
+		w.say("Its store cannot be seen, so nobody can say how it is: one incident for the store, none for it.")
+	case h.State == beat.Up && h.Via == presence.ByDirect && !h.LastBeat.IsZero():
+		w.next(h.LastBeat.Add(h.Interval+beat.HostGrace(h.Interval)), "it is missing if no beat comes before")
+	case h.State == beat.Missing:
+		w.next(time.Time{}, "its next beat ends this")
+	}
+}
+
+// incidents say what people were told, and what holds notices back.
+func (w *words) incidents(fleet *setting.Fleet) {
+	if len(w.k.incidents) == 0 {
+		w.say("No incident of it is open.")
+	}
+	for i := range w.k.incidents {
+		x := &w.k.incidents[i]
+		w.telling(x)
+		h := held(fleet, x, w.k.now)
+		if h == nil {
+			continue
+		}
+		if len(x.Told) > 0 {
+			w.say("What follows is held back: %s.", h.Why)
+		} else {
+			w.say("People are not told: %s.", h.Why)
+		}
+		switch {
+		case h.Kind == string(setting.Ack):
+			w.next(h.Until, "the acknowledgement ends with the incident")
+		case !h.Until.IsZero() && h.Kind != closedKind:
+			w.next(h.Until, "the %s ends; what is still wrong is told then", h.Kind)
+		}
+	}
+}
+
+func (w *words) telling(x *incident.Incident) {
+	what := fmt.Sprintf("Incident %s (%s) is open since %s", x.ID, x.Kind, w.moment(x.Since))
+	switch {
+	case len(x.Told) > 0:
+		w.say("%s; %s told it on %s.", what, x.Teller, join(x.Told))
+	case w.k.unheard:
+		w.say("%s; it was not told from here, and the other region does not say whether it told it.", what)
+	default:
+		w.say("%s; nobody was told yet.", what)
+	}
+	if x.Waits != "" {
+		w.say("It waits: %s.", x.Waits)
+	}
+	if x.OneSided {
+		w.say("It is seen from %s only: the other region gave no answer.", join(x.SeenFrom))
+	}
+}
+
+// hours say whether the store is open.
+func (w *words) hours() {
+	if w.said == nil {
+		return
+	}
+	if until, _ := w.said.Maintenance(w.k.now); !until.IsZero() {
+		w.say("The store is in maintenance until %s.", w.moment(until))
+		w.next(until.Add(w.said.ComeUp), "what is still missing after the maintenance is told as “did not come up”")
+	}
+	open, edge := w.said.Open(w.k.now)
+	switch {
+	case !open && !edge.IsZero():
+		w.say("The store is closed until %s.", w.moment(edge))
+		w.next(edge.Add(w.said.ComeUp), "the store has been open for %s; what is missing then is told as “did not come up”", w.said.ComeUp)
+	case !open:
+		w.say("The store is closed.")
+	case !edge.IsZero():
+		w.say("The store is open until %s.", w.moment(edge))
+	}
+}
+
+func (w *words) home(other beat.Region) {
+	if other == "" {
+		return
+	}
+	how := "Its home is"
+	if w.said != nil && w.said.Pin == w.k.home {
+		how = "An operator pinned it to"
+	}
+	w.say("%s %s, which tells its incidents first.", how, w.k.home)
+	if w.k.peer != presence.PeerLives {
+		w.say("%s is %s from here.", other, w.k.peer)
+	}
+}
