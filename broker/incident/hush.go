@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -196,66 +195,4 @@ func (b *Book) Counts() (open, hushed, outbox int) {
 		hushed += len(l.steps)
 	}
 	return len(b.open), hushed, len(b.outbox)
-}
-
-// changes are when a subject changed lately, for I8.
-type changes struct{ at []time.Time }
-
-const (
-	// flapWindow and maxChanges: more changes than these in the window are
-	// flapping; calm is how long it must be stable then (I8).
-	flapWindow = 10 * time.Minute
-	maxChanges = 6
-	calm       = 10 * time.Minute
-)
-
-// changed counts a change of a store, or of a host that beats directly; the
-// hosts behind a relay are counted there.
-func (b *Book) changed(inc *incident) {
-	c := classOf(inc.Kind)
-	direct := inc.Host != "" && inc.cause.Node != ""
-	if inc.Region != "" || c != storeClass && (c != missingClass || !direct) {
-		return
-	}
-	sub := inc.about(0)
-	f := b.flaps[sub]
-	if f == nil {
-		f = &changes{}
-		b.flaps[sub] = f
-	}
-	now := b.now.Wall
-	f.at = append(f.at, now)
-	for len(f.at) > 0 && now.Sub(f.at[0]) > flapWindow {
-		f.at = f.at[1:]
-	}
-	if len(f.at) == 1 {
-		b.after(flapWindow+calm, func() { b.calmDown(sub) })
-	}
-	if len(f.at) <= maxChanges || b.open[inc.about(flapClass)] != nil {
-		return
-	}
-	v := presence.Verdict{
-		Store: inc.Store, Host: inc.Host, Condition: presence.HostFlaps, At: now, Since: f.at[0], SeenFrom: inc.SeenFrom,
-		Cause:  presence.Cause{Number: uint64(f.at[0].UnixMilli())},
-		Reason: presence.Reason(fmt.Sprintf("changed more than %d times in %d minutes", maxChanges, int(flapWindow.Minutes()))),
-	}
-	b.fault(&v, Flapping, true)
-}
-
-// calmDown ends the flapping of what was stable for calm, and forgets changes
-// that are too old to count.
-func (b *Book) calmDown(sub subject) {
-	f := b.flaps[sub]
-	if f == nil {
-		return
-	}
-	last := f.at[len(f.at)-1]
-	if wait := last.Add(calm).Sub(b.now.Wall); wait > 0 {
-		b.after(wait, func() { b.calmDown(sub) })
-		return
-	}
-	delete(b.flaps, sub)
-	v := presence.Verdict{Store: sub.store, Host: sub.host, Condition: presence.HostCalm, At: b.now.Wall, Since: b.now.Wall, SeenFrom: []beat.Region{b.opt.Region}}
-	b.endsAll(&v, flapClass)
-	b.recheckStore(sub.store)
 }

@@ -263,15 +263,20 @@ func (b *Book) goesOn(inc *incident, v *presence.Verdict, said Kind, own bool) b
 }
 
 // ends ends the open incident of a class, unless the word is older than the
-// fault: numbers of one incarnation tell.
+// fault.
 func (b *Book) ends(v *presence.Verdict, c class) bool {
 	inc := b.open[subject{v.Store, v.Host, v.Region, c}]
-	if inc == nil || v.Region == "" && v.Cause.Node == "" && inc.cause.Node == "" &&
-		v.Cause.Incarnation == inc.cause.Incarnation && v.Cause.Number < inc.cause.Number {
+	if inc == nil || c <= failingClass && older(&v.Cause, &inc.cause) {
 		return false
 	}
 	b.end(inc, v)
 	return true
+}
+
+// older says whether a word is older than a fault: numbers of one incarnation
+// tell.
+func older(word, fault *presence.Cause) bool {
+	return word.Node == "" && fault.Node == "" && word.Incarnation == fault.Incarnation && word.Number < fault.Number
 }
 
 // end ends an incident: v is the word that does.

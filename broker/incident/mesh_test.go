@@ -8,6 +8,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -22,7 +23,10 @@ type mesh struct {
 	incidents map[string]incident.Incident
 	notices   map[string]incident.Notice // the table's, of both regions
 	stores    map[string]presence.StoreItem
-	told      []string // what the channel got, in order
+	told      []string // what the people's channel got, in order
+	programs  []string // what the programs' channel got
+	messages  int      // to people
+	settings  []setting.Item
 	saves     int
 	deaf      bool // the channel refuses
 	unsure    bool // the channel takes it, and its answer is lost
@@ -101,7 +105,8 @@ func (n *node) start() {
 	po.Region, po.Regions, po.Node, po.Term = n.region, regionNames, string(n.region), n.term
 	n.presence = presence.New(po, n.m.now)
 	io := incident.DefaultOptions()
-	io.Region, io.Regions, io.Node, io.Term, io.Channels = n.region, regionNames, string(n.region), n.term, []incident.Channel{"ops"}
+	io.Region, io.Regions, io.Node, io.Term, io.Channels = n.region, regionNames, string(n.region), n.term, []incident.Channel{"ops", "bot"}
+	io.Programs = []incident.Channel{"bot"}
 	n.book = incident.New(io)
 	var loaded presence.Loaded
 	for _, k := range sortedKeys(n.m.stores) {
@@ -115,6 +120,7 @@ func (n *node) start() {
 	for _, k := range sortedKeys(n.m.notices) {
 		remembered.Notices = append(remembered.Notices, n.m.notices[k])
 	}
+	n.setFleet()
 	n.tell(&remembered)
 	n.do(&loaded)
 }
@@ -219,12 +225,17 @@ func (n *node) write(o *incident.Write) {
 }
 
 func (n *node) publish(o *incident.Publish) {
-	if n.m.deaf {
+	if n.m.deaf && o.Channel == "ops" {
 		n.tell(&incident.Published{Op: o.Op, Result: incident.Failed})
 		return
 	}
+	list := &n.m.programs
+	if o.Channel == "ops" {
+		list = &n.m.told
+		n.m.messages++
+	}
 	for _, i := range o.Notice.Items {
-		subject := string(i.Store)
+		subject := string(i.Store) + string(i.Region)
 		if i.Host != "" {
 			subject += "/" + string(i.Host)
 		}
@@ -232,9 +243,15 @@ func (n *node) publish(o *incident.Publish) {
 		if o.Notice.OneSided {
 			line += " one-sided"
 		}
-		n.m.told = append(n.m.told, line)
+		if o.Notice.Suppressed {
+			line += " suppressed"
+		}
+		if o.Notice.Quiet {
+			line += " quiet"
+		}
+		*list = append(*list, line)
 	}
-	if n.m.unsure {
+	if n.m.unsure && o.Channel == "ops" {
 		n.tell(&incident.Published{Op: o.Op, Result: incident.Uncertain})
 		return
 	}
@@ -267,6 +284,29 @@ func (m *mesh) marks(items []incident.ToldItem) []bool {
 		}
 	}
 	return out
+}
+
+// setFleet hands over what operators say.
+func (n *node) setFleet() {
+	if len(n.m.settings) == 0 {
+		return
+	}
+	f := setting.Join(n.m.settings)
+	n.tell(&incident.Settings{Fleet: f})
+	n.do(&presence.Settings{Fleet: f})
+}
+
+// say is a setting that an operator makes or ends, in both regions at once.
+func (m *mesh) say(s setting.Setting) error {
+	s.Version, s.At, s.By = int64(len(m.settings)+1), m.now.Wall, "anna"
+	if err := setting.NewCompiler().Validate(&s); err != nil {
+		return err
+	}
+	m.settings = append(m.settings, setting.Item{Region: regionNames[0], Setting: s})
+	for _, n := range m.regions {
+		n.setFleet()
+	}
+	return nil
 }
 
 const reportEvery = 15 * time.Second

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
@@ -60,6 +61,20 @@ func play(t *testing.T, file string) {
 func (m *mesh) act(w []string) error {
 	what := strings.Join(w[:min(2, len(w))], " ")
 	switch {
+	case what == "programs told":
+		return expectList(&m.programs, strings.TrimPrefix(strings.Join(w, " "), "programs told "))
+	case what == "clock is":
+		return m.setClock(w[2])
+	case w[0] == "store", w[0] == "silence", w[0] == "maintenance", w[0] == "ack", w[0] == "end":
+		return m.operatorLine(w)
+	case what == "lease lapses", what == "lease returns":
+		until := time.Duration(0)
+		if w[1] == "returns" {
+			until = 1 << 60
+		}
+		m.node(beat.Region(w[2])).tell(&incident.Lease{Until: until})
+	case what == "verdict of":
+		return m.verdictLine(w)
 	case w[0] == "told":
 		return m.expect(strings.TrimPrefix(strings.Join(w, " "), "told "))
 	case w[0] == "theirs":
@@ -170,15 +185,17 @@ func (m *mesh) directLine(w []string) error {
 }
 
 // expect does "told nothing", or "told a, b", in their order.
-func (m *mesh) expect(list string) error {
+func (m *mesh) expect(list string) error { return expectList(&m.told, list) }
+
+func expectList(told *[]string, list string) error {
 	var want []string
 	for s := range strings.SplitSeq(list, ",") {
 		if s = strings.TrimSpace(s); s != "nothing" {
 			want = append(want, s)
 		}
 	}
-	got := m.told
-	m.told = nil
+	got := *told
+	*told = nil
 	if !slices.Equal(got, want) {
 		return fmt.Errorf("told %q", got)
 	}

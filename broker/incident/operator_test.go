@@ -1,0 +1,94 @@
+package incident_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // the scenarios name zones
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// setClock does "clock is 2026-03-29T01:30:00+01:00": before anything else.
+func (m *mesh) setClock(text string) error {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return err
+	}
+	if len(m.relays) > 0 {
+		return errors.New("the clock is set before anything happens")
+	}
+	m.now.Wall = at.UTC().Add(-m.now.Mono).Add(m.now.Mono)
+	return nil
+}
+
+// operatorLine does what operators say:
+//
+//	store demo Europe/Berlin 06:00-22:00
+//	silence demo/pos1 30m         maintenance demo 1h
+//	ack demo/pos1                 end silence
+func (m *mesh) operatorLine(w []string) error {
+	switch w[0] {
+	case "store":
+		return m.say(setting.Setting{Kind: setting.Declared, ID: w[1], Store: &setting.Declaration{Timezone: w[2], Hours: everyDay(w[3])}})
+	case "end":
+		i := slices.IndexFunc(m.settings, func(s setting.Item) bool { return string(s.Kind) == w[1] })
+		if i < 0 {
+			return fmt.Errorf("there is no %s", w[1])
+		}
+		return m.say(setting.Setting{Kind: m.settings[i].Kind, ID: m.settings[i].ID, Deleted: true})
+	case "ack":
+		for _, inc := range m.regions[0].book.Incidents(true) {
+			if store, host, _ := strings.Cut(w[1], "/"); string(inc.Store) == store && string(inc.Host) == host {
+				return m.say(setting.Setting{Kind: setting.Ack, ID: string(inc.ID), Rule: &setting.Rule{
+					ID: string(inc.ID), Kind: setting.Ack, Incident: string(inc.ID), From: m.now.Wall, By: "anna",
+				}})
+			}
+		}
+		return errors.New("no such incident is open")
+	default:
+		d, err := time.ParseDuration(w[2])
+		if err != nil {
+			return err
+		}
+		store, host, isHost := strings.Cut(w[1], "/")
+		r := &setting.Rule{ID: "r1", Kind: setting.Kind(w[0]), Match: setting.Match{Stores: []string{store}}, From: m.now.Wall, Until: m.now.Wall.Add(d), By: "anna"}
+		if isHost {
+			r.Hosts = []string{host}
+		}
+		return m.say(setting.Setting{Kind: r.Kind, ID: r.ID, Rule: r})
+	}
+}
+
+func everyDay(span string) map[string][]string {
+	week := map[string][]string{}
+	for _, day := range []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} {
+		week[day] = []string{span}
+	}
+	return week
+}
+
+// verdictLine does "verdict of us-east-1 region-down us-west-2": what that
+// region's presence decided.
+func (m *mesh) verdictLine(w []string) error {
+	v := presence.Verdict{At: m.now.Wall, Since: m.now.Wall, SeenFrom: []beat.Region{beat.Region(w[2])}, Cause: presence.Cause{Number: 1, Term: 1}}
+	switch w[3] {
+	case "region-down":
+		v.Condition, v.Region = presence.RegionDown, beat.Region(w[4])
+	case "region-well":
+		v.Condition, v.Region = presence.RegionWell, beat.Region(w[4])
+	case "store-lan":
+		v.Condition, v.Store = presence.StoreLan, beat.StoreID(w[4])
+	case "lan-well":
+		v.Condition, v.Store = presence.LanWell, beat.StoreID(w[4])
+	default:
+		return fmt.Errorf("no verdict %s", w[3])
+	}
+	m.node(beat.Region(w[2])).tell(&incident.Decided{Verdict: v})
+	return nil
+}
