@@ -20,8 +20,9 @@ import (
 
 const (
 	// DefaultRefreshEvery is how late a setting of the other region is known
-	// here, the table's own delay apart: one small query each.
-	DefaultRefreshEvery = 10 * time.Second
+	// here, the table's own delay apart: one small query each. Until then the
+	// regions may differ about a store's home or a silence.
+	DefaultRefreshEvery = 3 * time.Second
 	// DefaultReadAllEvery finds what a head did not say, because one of two
 	// writes failed.
 	DefaultReadAllEvery = time.Hour

@@ -3,7 +3,7 @@
 //
 //	hbctl, page ─▶ dashboard ─▶ Desk ─▶ set#<b>#op (documents), set#head (what changed), audit#<day>
 //	                             │ ▲
-//	  presence, incident ◀─Fleet─┘ └── every 10 s: the heads; what they say that changed; all every hour
+//	  presence, incident ◀─Fleet─┘ └── every 3 s: the heads; what they say that changed; all every hour
 //
 // Stores and pins are written through one region, so that of two changes none
 // is lost. Silences, pauses, maintenance and acknowledgements have ids of their
