@@ -68,7 +68,7 @@ func DecodeToldQuestion(raw []byte) (incident.ToldQuestion, error) {
 		}
 		for i := range q.Items {
 			it := &q.Items[i]
-			if err := firstError(checkSubject(it.Store, it.Host), checkWord(string(it.Incident)), checkWord(string(it.Kind)), checkWord(string(it.Change))); err != nil {
+			if err := firstError(checkPlace(it.Store, it.Host, it.Region), checkWord(string(it.Incident)), checkWord(string(it.Kind)), checkWord(string(it.Change))); err != nil {
 				return err
 			}
 		}
@@ -133,7 +133,7 @@ func checkVerdict(v *presence.Verdict) error {
 		}
 	}
 	v.Message = beat.CutText(v.Message, maxMessage)
-	return firstError(checkAbout(v), checkCount(len(v.SeenFrom), maxRegions), checkCount(len(v.Lost), maxAsked),
+	return firstError(checkPlace(v.Store, v.Host, v.Region), checkCount(len(v.SeenFrom), maxRegions), checkCount(len(v.Lost), maxAsked),
 		checkWord(v.Cause.Node), checkWord(string(v.Reason)))
 }
 
@@ -151,13 +151,13 @@ func checkViews(node string, stores []presence.StoreView, hosts []presence.HostV
 	return firstError(checkWord(node), checkCount(len(stores), maxAsked), checkCount(len(hosts), maxAsked))
 }
 
-// checkAbout: a verdict is about a store, a host of it, or a region.
-func checkAbout(v *presence.Verdict) error {
-	if v.Store == "" && v.Host == "" {
-		_, err := beat.ParseRegion(string(v.Region))
+// checkPlace: a store, a host of it, or a region.
+func checkPlace(store beat.StoreID, host beat.HostID, region beat.Region) error {
+	if store == "" && host == "" {
+		_, err := beat.ParseRegion(string(region))
 		return err
 	}
-	return checkSubject(v.Store, v.Host)
+	return checkSubject(store, host)
 }
 
 // checkSubject: a store, or a host of it.

@@ -54,6 +54,13 @@ func TestWhatANewerRegionSaysIsIgnored(t *testing.T) {
 	}
 }
 
+func TestAQuestionWhoTellsMayBeAboutARegion(t *testing.T) {
+	q, err := wire.DecodeToldQuestion([]byte(`{"from":"us-east-1","node":"a","term":1,"items":[{"incident":"x","k":1,"kind":"region-down","change":"open","region":"us-west-2"}]}`))
+	if err != nil || q.Items[0].Region != "us-west-2" {
+		t.Errorf("got %v, %v", q, err)
+	}
+}
+
 func TestAVerdictsMessageIsCut(t *testing.T) {
 	raw, err := json.Marshal(map[string]any{"verdicts": []presence.Verdict{{Store: "a", Condition: presence.HostFailing, Host: "b", Message: strings.Repeat("\x1bé", 300)}}})
 	if err != nil {
