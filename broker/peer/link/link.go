@@ -74,6 +74,10 @@ type Link struct {
 	// cut says that the last call by HTTPS failed; heardAt is when the other
 	// region last called by it.
 	cut     bool
+	// mute says that a letter found no answer since anything was answered: the
+	// link is cut, and a question is told so as soon as HTTPS fails. Probes go
+	// on by both ways.
+	mute    bool
 	heardAt time.Duration
 	probeAt time.Duration
 	postman postman
@@ -144,8 +148,9 @@ func (l *Link) Step(now beat.Now, e Event, out []Out) []Out {
 // to do; ok is always true.
 func (l *Link) Next() (at time.Duration, ok bool) { return l.due, true }
 
-// Cut says that the last call by HTTPS failed.
-func (l *Link) Cut() bool { return l.cut }
+// Cut says whether the last call by HTTPS failed, and whether letters are not
+// answered either.
+func (l *Link) Cut() (https, mail bool) { return l.cut, l.mute }
 
 // Queued is how many news and verdicts wait, and how many were dropped so far.
 func (l *Link) Queued() (news, verdicts int, newsDropped, verdictsDropped uint64) {
@@ -159,7 +164,7 @@ func (l *Link) emit(o Out) { l.outs = append(l.outs, o) }
 func (l *Link) ask(w *waiting) {
 	l.waiting = append(l.waiting, w)
 	l.call(w)
-	if l.cut {
+	if l.cut && (!l.mute || w.probe) {
 		l.post(w)
 	}
 }
@@ -192,7 +197,11 @@ func (l *Link) called(e *Called) {
 	}
 	l.cut = true
 	l.emit(&Linked{})
-	if w.letter == 0 {
+	switch {
+	case w.letter != 0:
+	case l.mute && !w.probe:
+		l.unanswered(w)
+	default:
 		l.post(w)
 	}
 }
@@ -209,6 +218,7 @@ func (l *Link) retry() {
 // done ends a request that is answered.
 func (l *Link) done(w *waiting, r *wire.Response) {
 	l.end(w)
+	l.mute = false
 	l.emit(&Linked{OK: true})
 	switch w.request.Kind {
 	case wire.Ask:
@@ -239,6 +249,7 @@ func (l *Link) expire() {
 			l.called(&Called{ID: w.call})
 		}
 		if w.call == 0 && w.letter != 0 && l.now.Mono >= w.postedAt+l.opt.Mail {
+			l.mute = true
 			l.unanswered(w)
 		}
 	}
@@ -263,15 +274,17 @@ func (l *Link) probe() {
 		return
 	}
 	l.probeAt = l.now.Mono + l.opt.ProbeEvery
-	if w := l.probing(); w == nil {
+	if w := l.probing(); w == nil || w.letter != 0 && l.now.Mono >= w.postedAt+l.opt.Mail/3 {
 		l.ask(&waiting{probe: true, request: &wire.Request{Kind: wire.Heard}})
 	} else if w.call == 0 {
 		l.call(w) // its letter is under way: HTTPS may be well again
 	}
 }
 
+// probing is the newest probe that waits. By mail there are three at a time: a
+// letter that was lost must not hide for long that the mail is well again.
 func (l *Link) probing() *waiting {
-	for _, w := range l.waiting {
+	for _, w := range slices.Backward(l.waiting) {
 		if w.probe {
 			return w
 		}

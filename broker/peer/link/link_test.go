@@ -233,6 +233,15 @@ func TestBothWaysCutIsNoAnswer(t *testing.T) {
 	p.want(p.east)
 	p.run(2 * time.Second)
 	p.want(p.east, "unanswered 7")
+	// The link is known to be cut: the next question knows it by HTTPS alone.
+	p.step(p.east, &link.Ask{ID: 8, Question: question()})
+	p.run(6 * time.Second)
+	p.want(p.east, "unanswered 8")
+	p.noMail, p.west.cut = false, true
+	p.run(20 * time.Second)
+	p.step(p.east, &link.Ask{ID: 9, Question: question()})
+	p.run(15 * time.Second)
+	p.want(p.east, "answered 9 by us-west-2")
 }
 
 // A question whose letter is on its way is answered at once when HTTPS heals.
