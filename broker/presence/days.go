@@ -19,7 +19,9 @@ const (
 	forgetDays = 60
 )
 
-func (b dayBits) regular() bool { return bits.OnesCount16(uint16(b&(1<<keepDays-1))) >= regularDays }
+func (b dayBits) count() int { return bits.OnesCount16(uint16(b & (1<<keepDays - 1))) }
+
+func (b dayBits) regular() bool { return b.count() >= regularDays }
 
 // days is where a store is in its own calendar.
 type days struct {

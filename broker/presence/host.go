@@ -241,7 +241,7 @@ func (p *Presence) hostsDue(s *store) time.Duration {
 	for i := range s.hosts {
 		h := &s.hosts[i]
 		if h.direct.Alive() && p.settled {
-			at = min(at, p.expires(h))
+			soonest(p.expires(h))
 		}
 		if h.state == beat.Stopped && !h.byeOver {
 			soonest(p.mono(p.hostReturns(s, h)))

@@ -134,6 +134,18 @@ func (p *Presence) Step(now beat.Now, e Event, out []Out) []Out {
 		p.woke() // what was due in the stall is not: it comes first
 		e = nil
 	}
+	p.pass(now)
+	if e != nil {
+		p.take(e)
+		p.finish()
+		p.pass(now) // what it made due at once
+	}
+	out, p.out = p.out, nil
+	return out
+}
+
+// pass lets time pass: everything that is due happens at its own instant.
+func (p *Presence) pass(now beat.Now) {
 	for {
 		at, ok := p.Next()
 		if !ok || at > now.Mono {
@@ -143,12 +155,6 @@ func (p *Presence) Step(now beat.Now, e Event, out []Out) []Out {
 		p.instant()
 	}
 	p.now = now
-	if e != nil {
-		p.take(e)
-		p.finish()
-	}
-	out, p.out = p.out, nil
-	return out
 }
 
 // take does what an event says.
