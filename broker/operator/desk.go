@@ -84,16 +84,21 @@ type Desk struct {
 
 	fleet atomic.Pointer[setting.Fleet]
 
-	// work is held by one reading or writing of the table at a time, and guards
-	// what follows but for known.
-	work     sync.Mutex
-	compiler *setting.Compiler
-	heads    map[beat.Region]head
-	again    [table.Buckets]again
-	readAll  time.Time
-	told     *setting.Fleet
+	// work is held by one reading or change of the table at a time, and guards
+	// what follows but for what the other locks guard. A change may write
+	// several items at once.
+	work    sync.Mutex
+	heads   map[beat.Region]head
+	readAll time.Time
+	told    *setting.Fleet
 	// ids makes ulids of one millisecond rise too.
 	ids *ulid.MonotonicEntropy
+
+	// writing guards compiler and again among the writers of one change; who
+	// holds work and has none needs it not.
+	writing  sync.Mutex
+	compiler *setting.Compiler
+	again    [table.Buckets]again
 
 	mu    sync.RWMutex // guards known
 	known [table.Buckets]map[owned]kept

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ var anna = operator.Actor{Key: "k1", Name: "anna", From: "10.0.0.7"}
 // pair is two regions' desks on one store, and a clock that the test moves.
 type pair struct {
 	east, west *operator.Desk
+	mu         sync.Mutex // guards now while a desk works
 	now        time.Time
 	changed    []beat.StoreID
 	store      *local.Store
@@ -50,6 +52,8 @@ func (p *pair) desk(t *testing.T, region beat.Region, tb table.Table) *operator.
 	o := operator.DefaultOptions()
 	o.Region, o.SettingsRegion, o.Regions, o.Table = region, "us-east-1", []beat.Region{"us-east-1", "us-west-2"}, tb
 	o.Now = func() time.Time {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.now = p.now.Add(time.Microsecond)
 		return p.now
 	}

@@ -90,7 +90,7 @@ func (d *Desk) readHeads(ctx context.Context) error {
 		for b, stamp := range doc.Stamps {
 			if h[b] != stamp {
 				h[b] = stamp
-				d.again[b] = again{at: d.o.Now(), pause: d.o.RefreshEvery}
+				d.readSoon(b)
 			}
 		}
 		d.heads[it.Writer()] = h

@@ -48,7 +48,7 @@ func (d *Desk) here() error {
 func (d *Desk) put(ctx context.Context, who Actor, s setting.Setting) (setting.Setting, error) {
 	old, _, _ := d.latest(s.Key())
 	s.Version, s.At, s.By = old.Version+1, d.o.Now().UTC().Truncate(time.Millisecond), beat.CutText(who.name(), 64)
-	if err := d.compiler.Validate(&s); err != nil {
+	if err := d.validate(&s); err != nil {
 		return s, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	doc, err := setting.Encode(&s)
@@ -73,7 +73,7 @@ func (d *Desk) put(ctx context.Context, who Actor, s setting.Setting) (setting.S
 	case err == nil:
 	case errors.Is(err, table.ErrConflict):
 		// Not as it was remembered: it is read before the next change.
-		d.again[table.Bucket(s.ID)] = again{at: d.o.Now(), pause: d.o.RefreshEvery}
+		d.readSoon(table.Bucket(s.ID))
 		return s, fmt.Errorf("%s %s: %w", s.Kind, s.ID, ErrConflict)
 	default:
 		return s, fmt.Errorf("%w: write %s %s: %w", ErrUnavailable, s.Kind, s.ID, err)
@@ -86,6 +86,20 @@ func (d *Desk) put(ctx context.Context, who Actor, s setting.Setting) (setting.S
 	}
 	d.known[b][owned{d.o.Region, s.Key()}] = keep(s)
 	return s, nil
+}
+
+func (d *Desk) validate(s *setting.Setting) error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	return d.compiler.Validate(s)
+}
+
+// readSoon lets the next refresh read a partition.
+func (d *Desk) readSoon(b int) {
+	now := d.o.Now()
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	d.again[b] = again{at: now, pause: d.o.RefreshEvery}
 }
 
 // expires is when a document may vanish: a declaration's, and that of its
