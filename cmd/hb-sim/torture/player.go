@@ -94,7 +94,7 @@ func (w *world) open(i int, spec *schedule.Store) {
 	}
 	for k, h := range spec.Hosts {
 		t := &till{
-			w: w, store: s, index: k, id: name(hostNames, "pos", k), way: way(h.Way), interval: h.Interval,
+			w: w, store: s, index: k, id: name(hostNames, "pos", k), way: way(h.Way), prefers: int(h.Way & 1), interval: h.Interval,
 			addr: netip.AddrFrom4([4]byte{10, 0, byte(k >> 8), byte(k + 1)}), //nolint:gosec // at most 256
 		}
 		s.tills = append(s.tills, t)

@@ -29,7 +29,7 @@ const (
 	// chunk is how many seeds a worker takes at once.
 	chunk = 16
 	// maxShown bounds the failures that are printed.
-	maxShown = 10
+	maxShown = 40
 )
 
 // Options say which schedules to play.

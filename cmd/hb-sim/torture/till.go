@@ -31,11 +31,12 @@ type till struct {
 	interval time.Duration
 	addr     netip.Addr
 
-	alive bool
-	life  int    // what an older life began ends in nothing
-	conn  uint64 // its MQTT connection; 0: none
-	cut   bool   // its cable
-	held  bool   // a beat waits in its socket
+	prefers int // the region that a direct one tries first
+	alive   bool
+	life    int    // what an older life began ends in nothing
+	conn    uint64 // its MQTT connection; 0: none
+	cut     bool   // its cable
+	held    bool   // a beat waits in its socket
 	// shadow: it is a second computer with another's name.
 	shadow bool
 	// failing: it says that it is unwell.
@@ -69,7 +70,7 @@ func (t *till) beat() {
 	r := t.store.relay
 	switch {
 	case t.way.direct():
-		t.post(int(t.way-byDirect), true)
+		t.post(t.prefers, true)
 	case t.cut:
 		t.held = t.conn != 0
 	case r == nil || !r.up:
@@ -114,8 +115,9 @@ func (t *till) post(region int, again bool) {
 			life := t.life
 			wait := 50 * time.Millisecond
 			if cut {
-				wait = 5 * time.Second
+				wait = min(time.Second, t.interval/16) // it has promised
 			}
+			t.prefers = 1 - region
 			w.after(wait, func() {
 				if t.life == life {
 					t.post(1-region, false)
@@ -190,6 +192,7 @@ func (t *till) move(to way) {
 		r.later(time.Millisecond, func() { r.deliver(&roster.Closed{From: from, Clean: true}) })
 	}
 	t.conn, t.way = 0, to
+	t.prefers = int(to & 1)
 	if t.alive {
 		t.life++
 		t.loop(t.w.rng.between(0, t.interval/4))

@@ -121,7 +121,12 @@ func (t *witness) told(region int, ch incident.Channel, n *incident.Notice) {
 	}
 }
 
-func (t *witness) answerLost(int, incident.Channel, *incident.Notice) {}
+// answerLost says that a channel took a notice, and that nobody knows.
+func (t *witness) answerLost(_ int, ch incident.Channel, n *incident.Notice) {
+	for i := range n.Items {
+		t.truth.AnswerLost(string(n.Items[i].Incident), n.Items[i].K, slices.Index(channelNames[:], ch))
+	}
+}
 
 // find is the places of a store and a host; -1: there is none.
 func (w *world) find(id beat.StoreID, host beat.HostID) (s, h int) {

@@ -96,6 +96,12 @@ type store struct {
 	odd     bool // it has two relays, or a host two computers
 }
 
+// lost is a transition that a channel took, whose answer got lost.
+type lost struct {
+	incident   string
+	k, channel int
+}
+
 // Truth is what really happened in one schedule.
 type Truth struct {
 	stores  []store
@@ -103,6 +109,7 @@ type Truth struct {
 	bridge  track    // cut, or too slow
 	strikes []Strike
 	told    []Told
+	lost    []lost
 	skewed  bool // a node's wall clock jumped
 	Quiet   time.Duration
 	End     time.Duration
@@ -120,7 +127,7 @@ func (t *Truth) Begin(quiet, end time.Duration) {
 		t.region[g].set(0, true)
 	}
 	t.bridge.reset()
-	t.strikes, t.told, t.keys = t.strikes[:0], t.told[:0], t.keys[:0]
+	t.strikes, t.told, t.keys, t.lost = t.strikes[:0], t.told[:0], t.keys[:0], t.lost[:0]
 	t.skewed = false
 	t.Quiet, t.End = quiet, end
 	t.Judged, t.first = [Properties]int{}, Violation{}
@@ -201,6 +208,11 @@ func (t *Truth) Strikes(s Strike) {
 
 // Tell says what a channel took.
 func (t *Truth) Tell(x Told) { t.told = append(t.told, x) }
+
+// AnswerLost says that a channel took a transition, and that its answer got lost.
+func (t *Truth) AnswerLost(incident string, k, channel int) {
+	t.lost = append(t.lost, lost{incident, k, channel})
+}
 
 // Fail notes a violation that somebody saw at once.
 func (t *Truth) Fail(p Property, at time.Duration, what string) {
