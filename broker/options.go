@@ -65,15 +65,18 @@ type Options struct {
 	// Table is this region's replica; Channels are where notices go.
 	Table    table.Table
 	Channels []notice.Channel
+	// Programs are those of them whose readers are programs: they get what
+	// people are not told of.
+	Programs []incident.Channel
 	// Keys are the credentials of the configuration.
 	Keys []credential.Static
 
-	// Grace, Settle, Reask, Blind and ByeLasts are presence's times; Gather,
-	// Takeover and AskAgain incident's; AskTimeout bounds a question to the
+	// Grace, Settle, SettleMax, Reask, Blind and ByeLasts are presence's times;
+	// Gather, GatherLan, Takeover and AskAgain incident's; AskTimeout bounds a question to the
 	// other region, TableTimeout a call of the table.
-	Grace, Settle, Reask, Blind, ByeLasts time.Duration
-	Gather, Takeover, AskAgain            time.Duration
-	AskTimeout, TableTimeout              time.Duration
+	Grace, Settle, SettleMax, Reask, Blind, ByeLasts time.Duration
+	Gather, GatherLan, Takeover, AskAgain            time.Duration
+	AskTimeout, TableTimeout                         time.Duration
 	// MailTimeout is how long the other region has to answer by the table, where
 	// it does not answer by HTTPS. LeaseFor is how long a node's lease lasts
 	// without a renewal; it is renewed every LeaseRenew.
@@ -122,8 +125,8 @@ func DefaultOptions() Options {
 	p, b := presence.DefaultOptions(), incident.DefaultOptions()
 	return Options{
 		MQTTAddr: gate.DefaultMQTTAddr, HTTPAddr: gate.DefaultHTTPAddr,
-		Grace: p.Grace, Settle: p.Settle, Reask: p.Reask, Blind: p.Blind, ByeLasts: p.ByeLasts,
-		Gather: b.Gather, Takeover: b.Takeover, AskAgain: b.AskAgain,
+		Grace: p.Grace, Settle: p.Settle, SettleMax: p.SettleMax, Reask: p.Reask, Blind: p.Blind, ByeLasts: p.ByeLasts,
+		Gather: b.Gather, GatherLan: b.GatherLan, Takeover: b.Takeover, AskAgain: b.AskAgain,
 		AskTimeout: peer.DefaultTimeout, TableTimeout: DefaultTableTimeout, MailTimeout: link.DefaultMail,
 		LeaseFor: lease.DefaultFor, LeaseRenew: lease.DefaultRenew,
 		BirthWithin: gate.DefaultBirthWithin, HistoryFor: DefaultHistoryFor,
@@ -152,7 +155,7 @@ func (o *Options) validate() error {
 		return fmt.Errorf("two regions: their shared secret has at least %d bytes", peer.MinSecret)
 	case o.Table == nil:
 		return errors.New("no table")
-	case o.Grace < 0 || o.Settle < 0 || o.Blind < 0 || o.Gather < 0:
+	case o.Grace < 0 || o.Settle < 0 || o.SettleMax < 0 || o.Blind < 0 || o.Gather < 0 || o.GatherLan < 0:
 		return errors.New("a time is negative")
 	case o.LeaseRenew <= 0 || o.LeaseFor < 2*o.LeaseRenew:
 		return fmt.Errorf("a lease of %v that is renewed every %v: it lasts two renewals or more", o.LeaseFor, o.LeaseRenew)

@@ -130,9 +130,9 @@ func (b *Broker) nodeOptions() node.Options {
 	o := node.DefaultOptions()
 	o.Region, o.Regions, o.Node, o.Life = b.o.Region, b.o.Regions, b.o.Node, newLife()
 	p := &o.Presence
-	p.Grace, p.Settle, p.Reask, p.Blind, p.ByeLasts = b.o.Grace, b.o.Settle, b.o.Reask, b.o.Blind, b.o.ByeLasts
+	p.Grace, p.Settle, p.SettleMax, p.Reask, p.Blind, p.ByeLasts = b.o.Grace, b.o.Settle, b.o.SettleMax, b.o.Reask, b.o.Blind, b.o.ByeLasts
 	i := &o.Incident
-	i.Gather, i.Takeover, i.AskAgain = b.o.Gather, b.o.Takeover, b.o.AskAgain
+	i.Gather, i.GatherLan, i.Takeover, i.AskAgain, i.Programs = b.o.Gather, b.o.GatherLan, b.o.Takeover, b.o.AskAgain, b.o.Programs
 	for _, ch := range b.o.Channels {
 		i.Channels = append(i.Channels, ch.Name())
 		if l, ok := ch.(interface{ Local() bool }); ok && l.Local() {

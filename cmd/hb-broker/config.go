@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +65,7 @@ type channel struct {
 	Endpoint     string            `yaml:"endpoint" help:"sns: endpoint; default: the region's (or AWS_ENDPOINT_URL_SNS)"`
 	URL          settings.Secret   `yaml:"url" help:"webhook: where to POST; it may hold a token"`
 	Secrets      []settings.Secret `yaml:"secrets" help:"webhook: whsec_… signing secrets (Standard Webhooks); two are a rotation"`
+	Audience     string            `yaml:"audience" help:"people, or programs, which get what people are not told of while it is silenced or closed; default: programs for webhook, people else"`
 	AllowPrivate bool              `yaml:"allowPrivate" help:"webhook: allow private and loopback targets"`
 }
 
@@ -76,19 +78,31 @@ type key struct {
 }
 
 type times struct {
-	Grace    time.Duration `yaml:"grace" help:"how long a lost session may take to come back"`
-	Settle   time.Duration `yaml:"settle" help:"how long a node that starts opens nothing from silence"`
-	Reask    time.Duration `yaml:"reask" help:"how often a question without a final answer is repeated"`
-	Ask      time.Duration `yaml:"ask" help:"how long the other region has to answer"`
-	Mail     time.Duration `yaml:"mail" help:"how long the other region has to answer through the table, where it does not answer by HTTPS"`
-	Blind    time.Duration `yaml:"blind" help:"how long after a loss home tells without the other region's answer"`
-	Gather   time.Duration `yaml:"gather" help:"how long what happens in a store waits for more, to be one message"`
-	Takeover time.Duration `yaml:"takeover" help:"how long an incident may stay untold by the other region"`
-	AskAgain time.Duration `yaml:"askAgain" help:"how often the other region is asked while it says that it will tell"`
-	ByeLasts time.Duration `yaml:"byeLasts" help:"how long a goodbye excuses silence"`
-	History  time.Duration `yaml:"history" help:"how long history is kept"`
-	Lease    time.Duration `yaml:"lease" help:"how long a node stays its region's active one without a word; then a standby takes over"`
-	Renew    time.Duration `yaml:"renew" help:"how often the active node renews its lease, and a standby looks at it"`
+	Grace     time.Duration `yaml:"grace" help:"how long a lost session may take to come back"`
+	Settle    time.Duration `yaml:"settle" help:"how long a node that starts opens nothing from silence"`
+	SettleMax time.Duration `yaml:"settleMax" help:"after how long a node that starts has settled at the latest, while stores still come back"`
+	Reask     time.Duration `yaml:"reask" help:"how often a question without a final answer is repeated"`
+	Ask       time.Duration `yaml:"ask" help:"how long the other region has to answer"`
+	Mail      time.Duration `yaml:"mail" help:"how long the other region has to answer through the table, where it does not answer by HTTPS"`
+	Blind     time.Duration `yaml:"blind" help:"how long after a loss home tells without the other region's answer"`
+	Gather    time.Duration `yaml:"gather" help:"how long what happens in a store waits for more, to be one message"`
+	GatherLan time.Duration `yaml:"gatherLan" help:"the same once two hosts of a store have vanished: then its LAN may be dead"`
+	Takeover  time.Duration `yaml:"takeover" help:"how long an incident may stay untold by the other region"`
+	AskAgain  time.Duration `yaml:"askAgain" help:"how often the other region is asked while it says that it will tell"`
+	ByeLasts  time.Duration `yaml:"byeLasts" help:"how long a goodbye excuses silence"`
+	History   time.Duration `yaml:"history" help:"how long history is kept"`
+	Lease     time.Duration `yaml:"lease" help:"how long a node stays its region's active one without a word; then a standby takes over"`
+	Renew     time.Duration `yaml:"renew" help:"how often the active node renews its lease, and a standby looks at it"`
+}
+
+// The audiences of a channel.
+const (
+	people   = "people"
+	programs = "programs"
+)
+
+func (c *channel) forPrograms() bool {
+	return c.Audience == programs || c.Audience == "" && c.Type == "webhook"
 }
 
 func defaults() *config {
@@ -98,7 +112,8 @@ func defaults() *config {
 		Table:    memory{Backend: "dynamodb", Name: "hb-mesh"},
 		Channels: nil,
 		Times: times{
-			Grace: o.Grace, Settle: o.Settle, Reask: o.Reask, Ask: o.AskTimeout, Blind: o.Blind, Gather: o.Gather,
+			Grace: o.Grace, Settle: o.Settle, SettleMax: o.SettleMax, Reask: o.Reask, Ask: o.AskTimeout, Blind: o.Blind,
+			Gather: o.Gather, GatherLan: o.GatherLan,
 			Takeover: o.Takeover, AskAgain: o.AskAgain, ByeLasts: o.ByeLasts, History: o.HistoryFor,
 			Mail: o.MailTimeout, Lease: o.LeaseFor, Renew: o.LeaseRenew,
 		},
@@ -216,6 +231,9 @@ func (c *config) checkChannels(bad func(string, ...any)) {
 			bad("channels[%d].name: %s is there twice", i, ch.Name)
 		}
 		names[ch.Name] = true
+		if !slices.Contains([]string{"", people, programs}, ch.Audience) {
+			bad("channels[%d].audience: %q is not people or programs", i, ch.Audience)
+		}
 		switch ch.Type {
 		case "sns":
 			if !strings.HasPrefix(ch.TopicARN, "arn:") {
@@ -242,7 +260,7 @@ func (c *config) checkTimes(bad func(string, ...any)) {
 	if t.Lease < 2*t.Renew {
 		bad("times.lease: must be two times.renew or more")
 	}
-	for name, d := range map[string]time.Duration{"grace": t.Grace, "settle": t.Settle, "blind": t.Blind, "gather": t.Gather} {
+	for name, d := range map[string]time.Duration{"grace": t.Grace, "settle": t.Settle, "settleMax": t.SettleMax, "gatherLan": t.GatherLan, "blind": t.Blind, "gather": t.Gather} {
 		if d < 0 {
 			bad("times.%s: must not be negative", name)
 		}
