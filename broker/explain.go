@@ -114,11 +114,11 @@ func (k *known) facts() []dashboard.Fact {
 	for i := range k.incidents {
 		x := &k.incidents[i]
 		told := "not told"
-		if len(x.Told) > 0 {
+		switch {
+		case len(x.Told) > 0:
 			told = fmt.Sprintf("told %s by %s", join(x.Told), x.Teller)
-		}
-		if x.Waits != "" {
-			told += "; " + x.Waits
+		case x.Waits != "":
+			told = x.Waits
 		}
 		add(string(x.Kind), fmt.Sprintf("%s, k %d, %s", x.ID, x.K, told))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/dashboard"
@@ -143,6 +144,9 @@ func (w *words) state(host beat.HostID) {
 
 func (w *words) host() {
 	h := &w.k.host
+	if h.LastBeat.IsZero() {
+		w.say("No beat of it is known here.")
+	}
 	if h.Reason != "" {
 		w.say("Why: %s.", h.Reason)
 	}
@@ -195,7 +199,10 @@ func (w *words) telling(x *incident.Incident) {
 	default:
 		w.say("%s; nobody was told yet.", what)
 	}
-	if x.Waits != "" {
+	switch {
+	case strings.HasPrefix(x.Waits, "is "):
+		w.say("It %s.", x.Waits)
+	case x.Waits != "" && !strings.HasPrefix(x.Waits, "not told"): // what holds it back is said below
 		w.say("It waits: %s.", x.Waits)
 	}
 	if x.OneSided {
