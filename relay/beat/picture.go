@@ -83,6 +83,12 @@ const (
 	// Shed is no transition: the journal was full and lost the entries from
 	// Number to Until.
 	Shed
+	// LanDead is no host's: the hosts of the store vanished together.
+	LanDead
+	// LanUnplugged is no host's: the LAN port of the relay lost its carrier.
+	LanUnplugged
+	// LanBack is no host's: a host that vanished with the LAN beats again.
+	LanBack
 
 	reasons
 )
@@ -90,6 +96,7 @@ const (
 var reasonNames = [reasons]string{
 	"none", "first beat", "beating again", "says fail", "no beat in time", "connection lost",
 	"last will", "said bye", "did not return after the relay's start", "retired by an operator", "journal full",
+	"the hosts vanished together", "the LAN port has no carrier", "the LAN is back",
 }
 
 func (r Reason) String() string {
@@ -133,7 +140,23 @@ func (h *HostReport) Age() time.Duration { return time.Duration(h.AgeMs) * time.
 // of their ids, at most MaxHosts.
 type Picture struct {
 	Hosts []HostReport `cbor:"1,keyasint"`
+	// Lan is nil while the store's LAN never died.
+	Lan *Lan `cbor:"2,keyasint,omitempty"`
 }
+
+// Lan is how a relay sees its store's LAN as a whole: it is dead when the hosts
+// vanish together. It is one fault, and none of the hosts.
+type Lan struct {
+	Dead bool `cbor:"1,keyasint,omitempty"`
+	// Number is the transition that put it into its state.
+	Number Number `cbor:"2,keyasint"`
+	// AgeMs is for how long it has been in its state, as HostReport.AgeMs is dated.
+	AgeMs  uint64 `cbor:"3,keyasint"`
+	Reason Reason `cbor:"4,keyasint,omitempty"`
+}
+
+// LanDead says whether the store's LAN is dead.
+func (p *Picture) LanDead() bool { return p.Lan != nil && p.Lan.Dead }
 
 // Hash covers everything in the picture but the ages: while it stands, the
 // picture a region holds is still true. It is never 0.
@@ -154,11 +177,20 @@ func (p *Picture) Hash() uint64 {
 		h.Write([]byte(r.Message))
 		h.Write([]byte{0})
 	}
+	if p.Lan != nil { // a LAN that never died is as it was in version 1's first hashes
+		binary.BigEndian.PutUint64(buf[:8], uint64(p.Lan.Number))
+		buf[8], buf[9] = 0, byte(p.Lan.Reason)
+		if p.Lan.Dead {
+			buf[8] = 1
+		}
+		h.Write(buf[:10])
+	}
 	var sum [sha256.Size]byte
 	return max(1, binary.BigEndian.Uint64(h.Sum(sum[:0])))
 }
 
-// Transition is one entry of a relay's journal: a host that entered a state.
+// Transition is one entry of a relay's journal: a host that entered a state, or,
+// without a host, the store's LAN (Missing is dead, Up is back).
 type Transition struct {
 	Number Number    `cbor:"1,keyasint"`
 	Host   HostID    `cbor:"2,keyasint,omitempty"`

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -83,6 +82,9 @@ type Report struct {
 	Picture *Picture `cbor:"17,keyasint,omitempty"`
 	// Journal is the batch of entries that are not yet taken, oldest first.
 	Journal []Transition `cbor:"18,keyasint,omitempty"`
+	// Restart says of a bye that the relay is back within minutes (an update);
+	// without it the store closes, and the relay is back at the next opening.
+	Restart bool `cbor:"19,keyasint,omitempty"`
 }
 
 // Identity is who says so.
@@ -140,6 +142,24 @@ type Command struct {
 // ErrEnvelope is the class of every error of the Decode functions below.
 var ErrEnvelope = errors.New("bad envelope")
 
+// The errors of a picture that cannot be true, of class ErrEnvelope where they
+// come from DecodeReport.
+var (
+	// ErrTooManyHosts is a picture of more than MaxHosts.
+	ErrTooManyHosts = errors.New("more hosts than a store may have")
+	// ErrHostTwice is a host that is there twice, or not in the order of the ids.
+	ErrHostTwice = errors.New("a host is out of order or twice there")
+	// ErrAge is an age that no clock can have made: above MaxAge, or of a host
+	// that beats and whose last beat is older than its relay's start.
+	ErrAge = errors.New("an age that cannot be")
+	// ErrNumber is a number that nobody reaches by counting.
+	ErrNumber = errors.New("a number that nobody reaches")
+)
+
+// MaxAge is the greatest age and the longest uptime that a relay may report: no
+// relay lives longer, and a duration still holds one with another added.
+const MaxAge = 30 * 366 * 24 * time.Hour
+
 const maxJournalText = maxMessage
 
 // Decoding is strict about shape and size: an envelope comes over the WAN.
@@ -196,7 +216,7 @@ func DecodeReport(raw []byte, r *Report) error {
 	if err := decode(raw, r); err != nil {
 		return err
 	}
-	if err := r.check(); err != nil {
+	if err := r.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
 	r.clean()
@@ -259,9 +279,11 @@ func DecodeCommand(raw []byte) (Command, error) {
 const (
 	maxWitnesses  = 8
 	maxReportTime = 24 * 60 * 60 * 1000
+	maxAgeMs      = uint64(MaxAge / time.Millisecond)
 )
 
-func (r *Report) check() error {
+// Validate says why the report cannot be true, or nil.
+func (r *Report) Validate() error {
 	switch {
 	case r.V == 0:
 		return errors.New("no version")
@@ -279,64 +301,18 @@ func (r *Report) check() error {
 		return errors.New("reportEvery is out of range")
 	case len(r.Others) > maxWitnesses || len(r.Software) > maxVersion:
 		return errors.New("too many witnesses, or too long a version")
+	case r.MonoMs > maxAgeMs:
+		return fmt.Errorf("uptime: %w", ErrAge)
+	case r.Restart && r.Kind != Goodbye:
+		return errors.New("only a bye says restart")
 	}
 	for _, w := range r.Others {
 		if !isLabel(string(w.Region)) {
 			return ErrRegion
 		}
 	}
-	if err := r.Picture.check(); err != nil {
+	if err := r.Picture.check(r.MonoMs); err != nil {
 		return err
 	}
 	return checkJournal(r.Journal)
-}
-
-func (p *Picture) check() error {
-	if p == nil {
-		return nil
-	}
-	if len(p.Hosts) > MaxHosts {
-		return fmt.Errorf("%d hosts, at most %d", len(p.Hosts), MaxHosts)
-	}
-	for i := range p.Hosts {
-		h := &p.Hosts[i]
-		switch {
-		case !validHostID(string(h.Host)):
-			return ErrHostID
-		case i > 0 && p.Hosts[i-1].Host >= h.Host:
-			return fmt.Errorf("host %s is out of order or twice there", h.Host)
-		case h.Number >= MaxCounter:
-			return fmt.Errorf("host %s: number out of range", h.Host)
-		case h.State >= Covered:
-			return fmt.Errorf("host %s: a relay reports no %v", h.Host, h.State)
-		case h.IntervalMs > uint32(MaxInterval.Milliseconds()):
-			return fmt.Errorf("host %s: interval %d ms", h.Host, h.IntervalMs)
-		case h.Status > Fail || len(h.Message) > maxMessage || !utf8.ValidString(h.Message):
-			return fmt.Errorf("host %s: bad status or message", h.Host)
-		}
-	}
-	return nil
-}
-
-func checkJournal(entries []Transition) error {
-	if len(entries) > MaxBatch {
-		return fmt.Errorf("%d journal entries, at most %d", len(entries), MaxBatch)
-	}
-	for i := range entries {
-		t := &entries[i]
-		shed := t.Reason == Shed
-		switch {
-		case t.Number == 0 || i > 0 && max(entries[i-1].Number, entries[i-1].Until) >= t.Number:
-			return fmt.Errorf("journal entry %d is out of order", t.Number)
-		case t.Number >= MaxCounter || t.Until >= MaxCounter:
-			return fmt.Errorf("journal entry %d is out of range", t.Number)
-		case shed && t.Until < t.Number || !shed && t.Until != 0:
-			return fmt.Errorf("journal entry %d: bad shed range", t.Number)
-		case !shed && !validHostID(string(t.Host)):
-			return ErrHostID
-		case t.State >= Covered || len(t.Message) > maxJournalText:
-			return fmt.Errorf("journal entry %d: bad state or message", t.Number)
-		}
-	}
-	return nil
 }
