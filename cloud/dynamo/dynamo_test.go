@@ -59,3 +59,17 @@ func TestReplicas(t *testing.T) {
 			cloudtest.Replica{Region: west, Table: open(t, joined, west)}
 	})
 }
+
+func TestReplicasUnderLagAndCuts(t *testing.T) {
+	cloudtest.RunDisturbed(t, func(t *testing.T) (a, b cloudtest.Replica, disturb cloudtest.Disturb) {
+		disturb = func(by func(beat.Region, table.Key) (time.Duration, bool)) {
+			joined.SetPassage(func(c ring.Change) ring.Passage {
+				lag, held := by(c.From, c.Key)
+				return ring.Passage{Lag: lag, Held: held}
+			})
+		}
+		t.Cleanup(func() { joined.SetPassage(nil) })
+		return cloudtest.Replica{Region: east, Table: open(t, joined, east)},
+			cloudtest.Replica{Region: west, Table: open(t, joined, west)}, disturb
+	})
+}

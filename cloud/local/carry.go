@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	badger "github.com/dgraph-io/badger/v4"
@@ -29,6 +30,7 @@ type carrier struct {
 	store    *Store
 	from, to beat.Region
 	wake     chan struct{}
+	again    atomic.Bool // the passages have changed: ask anew
 
 	// Below is run's own.
 	due    dueHeap
@@ -54,8 +56,17 @@ func (c *carrier) nudge() {
 	}
 }
 
+// restart asks anew about everything that is on its way.
+func (c *carrier) restart() {
+	c.again.Store(true)
+	c.nudge()
+}
+
 func (c *carrier) run() {
 	for {
+		if c.again.Swap(false) {
+			c.due, c.cursor, c.more = nil, 0, true
+		}
 		if err := c.load(); err != nil {
 			c.store.log.Error("embedded table: read replication queue", "from", c.from, "to", c.to, "err", err)
 			if !c.pause(carryAgain, false) {
@@ -124,19 +135,19 @@ func (c *carrier) load() error {
 func (c *carrier) enqueue(item *badger.Item) error {
 	k := item.Key()
 	stamp := binary.BigEndian.Uint64(k[len(k)-8:])
-	p := parcel{stamp: stamp, at: time.Unix(0, int64(stamp))}
-	if c.store.opts.Lag != nil {
-		if err := item.Value(func(v []byte) error {
-			key, _, err := splitQueueValue(v)
-			if err == nil {
-				p.at = p.at.Add(c.store.opts.Lag(Change{From: c.from, To: c.to, Key: key}))
-			}
-			return err
-		}); err != nil {
-			return err
+	var how Passage
+	if err := item.Value(func(v []byte) error {
+		key, _, err := splitQueueValue(v)
+		if err == nil {
+			how = (*c.store.passage.Load())(Change{From: c.from, To: c.to, Key: key})
 		}
+		return err
+	}); err != nil {
+		return err
 	}
-	heap.Push(&c.due, p)
+	if !how.Held { // what is held stays on disk: SetPassage begins at the queue's head
+		heap.Push(&c.due, parcel{stamp: stamp, at: time.Unix(0, int64(stamp)).Add(how.Lag)})
+	}
 	c.cursor = stamp
 	return nil
 }
@@ -144,7 +155,7 @@ func (c *carrier) enqueue(item *badger.Item) error {
 // deliver carries what is due; wait is the time until more is (negative: until
 // something is written), ok is false when the store refused.
 func (c *carrier) deliver() (wait time.Duration, ok bool) {
-	for !c.store.closed() {
+	for !c.store.closed() && !c.again.Load() {
 		var chunk []parcel
 		now := time.Now()
 		for len(c.due) > 0 && len(chunk) < carryChunk && !c.due[0].at.After(now) {
@@ -163,7 +174,7 @@ func (c *carrier) deliver() (wait time.Duration, ok bool) {
 		}
 	}
 	switch {
-	case c.more && len(c.due) < window:
+	case c.again.Load(), c.more && len(c.due) < window:
 		return 0, true
 	case len(c.due) == 0:
 		return -1, true

@@ -6,10 +6,12 @@
 //	Write, Put, Delete ──► commit (one goroutine; group, fsync) ──► ack
 //	                          │ item of the region + entry of the queue, one transaction
 //	                          ▼
-//	                       carry (a goroutine per direction; waits for the item's lag)
+//	                       carry (a goroutine per direction; waits for the item's Passage)
 //	                          │ item of the other region − entry of the queue, one transaction
 //	                          ▼
 //	                       Query there
 //
-// What was acked is on disk, and is carried over after a restart too.
+// What was acked is on disk, and is carried over after a restart too. How late
+// an item arrives, or that it is held, is set per item and direction, also while
+// the store runs: see SetPassage.
 package local

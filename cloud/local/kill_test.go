@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 func child(dir string) int {
 	o := local.DefaultOptions(dir, east, west)
 	// Late enough that much is on its way when the end comes.
-	o.Lag = func(local.Change) time.Duration { return 300 * time.Millisecond }
+	o.Passage = func(local.Change) local.Passage { return local.Passage{Lag: 300 * time.Millisecond} }
 	s, err := local.Open(o)
 	if err != nil {
 		fmt.Println("error", err)

@@ -92,6 +92,40 @@ func TestReplicas(t *testing.T) {
 	})
 }
 
+func TestReplicasUnderLagAndCuts(t *testing.T) {
+	s := open(t, local.DefaultOptions(t.TempDir(), east, west))
+	cloudtest.RunDisturbed(t, func(*testing.T) (a, b cloudtest.Replica, disturb cloudtest.Disturb) {
+		disturb = func(by func(beat.Region, table.Key) (time.Duration, bool)) {
+			s.SetPassage(func(c local.Change) local.Passage {
+				lag, held := by(c.From, c.Key)
+				return local.Passage{Lag: lag, Held: held}
+			})
+		}
+		return cloudtest.Replica{Region: east, Table: s.Region(east)}, cloudtest.Replica{Region: west, Table: s.Region(west)}, disturb
+	})
+}
+
+func TestWhatIsHeldIsKeptOverARestart(t *testing.T) {
+	o := local.DefaultOptions(t.TempDir(), east, west)
+	o.Passage = func(local.Change) local.Passage { return local.Passage{Held: true} }
+	s, err := local.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, s.Region(east), "a#1", "one")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, o)
+	if n := again.Pending(); n != 1 {
+		t.Fatalf("%d items are on their way, want 1", n)
+	}
+	want(t, again.Region(west))
+	again.SetPassage(nil)
+	await(t, again)
+	want(t, again.Region(west), "a#1=one")
+}
+
 func TestClosedStoreIsUnavailable(t *testing.T) {
 	s := open(t, inMemory())
 	tb := s.Region(east)
@@ -150,14 +184,14 @@ func TestRegionWithoutReplicaIsInvalid(t *testing.T) {
 func TestItemsArriveAfterTheirOwnLag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := inMemory()
-		o.Lag = func(c local.Change) time.Duration {
+		o.Passage = func(c local.Change) local.Passage {
 			switch {
 			case c.From != east || c.To != west:
-				return time.Hour
+				return local.Passage{Lag: time.Hour}
 			case c.Key.SK == "slow":
-				return 10 * time.Second
+				return local.Passage{Lag: 10 * time.Second}
 			default:
-				return time.Second
+				return local.Passage{Lag: time.Second}
 			}
 		}
 		s := open(t, o)
@@ -196,11 +230,11 @@ func TestItemsArriveAfterTheirOwnLag(t *testing.T) {
 func TestOlderWriteThatArrivesLateChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := inMemory()
-		o.Lag = func(c local.Change) time.Duration {
+		o.Passage = func(c local.Change) local.Passage {
 			if c.From == east {
-				return time.Minute
+				return local.Passage{Lag: time.Minute}
 			}
-			return 0
+			return local.Passage{}
 		}
 		s := open(t, o)
 		a, b := s.Region(east), s.Region(west)

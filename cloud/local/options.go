@@ -5,17 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/table"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
-
-// Change is one item on its way from the region that wrote it to another.
-type Change struct {
-	From, To beat.Region
-	Key      table.Key
-}
 
 // Options are the settings of a Store; start from DefaultOptions.
 type Options struct {
@@ -26,10 +19,10 @@ type Options struct {
 	InMemory bool
 	// Regions are the replicas, each once.
 	Regions []beat.Region
-	// Lag is how long after its write an item arrives in the other region; nil
-	// means at once. It is called from several goroutines, once per change (and
-	// once more after a restart).
-	Lag func(Change) time.Duration
+	// Passage says how each change crosses to another region; nil means at once.
+	// It is called from several goroutines, once per change, and again after a
+	// restart and after SetPassage.
+	Passage func(Change) Passage
 	// MaxPending bounds what waits to be committed, in bytes; a write that
 	// finds no room waits until its context ends.
 	MaxPending int64

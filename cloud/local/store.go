@@ -28,6 +28,7 @@ type Store struct {
 	pending  *semaphore.Weighted
 	carriers []*carrier
 	queued   atomic.Int64 // items on their way
+	passage  atomic.Pointer[func(Change) Passage]
 	// reads keeps the database open for the queries that run.
 	reads sync.RWMutex
 
@@ -62,6 +63,7 @@ func Open(o Options) (*Store, error) {
 	if err := s.open(); err != nil {
 		return nil, err
 	}
+	s.SetPassage(o.Passage)
 	for _, from := range o.Regions {
 		for _, to := range o.Regions {
 			if from != to {

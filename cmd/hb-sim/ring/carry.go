@@ -38,45 +38,81 @@ func (p *parcels) Pop() any {
 	return last
 }
 
+// lane is one direction: what waits for its lag, and what is held.
+type lane struct {
+	j        *replicator
+	from, to *node
+	passage  func(Change) Passage
+	waiting  parcels
+	held     []parcel
+}
+
+// add lets a record wait as its passage says.
+func (l *lane) add(p parcel) {
+	how := l.passage(Change{From: l.from.region, To: l.to.region, Key: p.rec.key})
+	if how.Held {
+		l.held = append(l.held, p)
+		return
+	}
+	p.due = time.UnixMicro(p.rec.stamp.at).Add(how.Lag)
+	heap.Push(&l.waiting, p)
+}
+
+// follow asks a new rule about everything on its way.
+func (l *lane) follow(passage func(Change) Passage) {
+	all := append(l.held, l.waiting...)
+	l.passage, l.held, l.waiting = passage, nil, nil
+	for _, p := range all {
+		l.add(p)
+	}
+}
+
+// next fires when the first record is due; it is nil where none waits.
+func (l *lane) next() <-chan time.Time {
+	if len(l.waiting) == 0 {
+		return nil
+	}
+	return time.After(time.Until(l.waiting[0].due))
+}
+
+// deliver applies the first record that waits.
+func (l *lane) deliver() {
+	p := heap.Pop(&l.waiting).(parcel)
+	if err := l.j.apply(l.to, p.rec); err != nil {
+		l.j.ring.log.Debug("test ring: replication waits", "from", l.from.region, "to", l.to.region, "err", err)
+		heap.Push(&l.waiting, p)
+		l.j.pause(retryEvery)
+	}
+}
+
 // carry applies what one region wrote to another, each record when it is due.
-func (j *replicator) carry(from, to *node, lane <-chan record) {
-	var waiting parcels
+func (j *replicator) carry(from, to *node, in <-chan record) {
+	l := &lane{j: j, from: from, to: to}
+	var known chan struct{}
 	for n := 0; ; n++ {
-		var next <-chan time.Time
-		healed := j.held(from.region)
-		if len(waiting) > 0 && healed == nil {
-			next = time.After(time.Until(waiting[0].due))
-		}
-		if len(waiting) == 0 {
-			healed = nil // nothing waits for it
+		passage, turned := j.rule()
+		if turned != known {
+			known = turned
+			l.follow(passage)
 		}
 		select {
 		case <-j.ctx.Done():
 			return
-		case rec := <-lane:
-			p := parcel{due: time.UnixMilli(rec.stamp.at), n: n, rec: rec}
-			if j.ring.opts.Lag != nil {
-				p.due = p.due.Add(j.ring.opts.Lag(Change{From: from.region, To: to.region, Key: rec.key}))
-			}
-			heap.Push(&waiting, p)
-		case <-healed:
-		case <-next:
-			if j.held(from.region) != nil {
-				continue
-			}
-			p := heap.Pop(&waiting).(parcel)
-			if err := j.apply(to, p.rec); err != nil {
-				j.ring.log.Debug("test ring: replication waits", "from", from.region, "to", to.region, "err", err)
-				heap.Push(&waiting, p)
-				j.pause(retryEvery)
+		case <-turned:
+		case rec := <-in:
+			l.add(parcel{n: n, rec: rec})
+		case <-l.next():
+			select {
+			case <-turned: // it may be held by now
+			default:
+				l.deliver()
 			}
 		}
 	}
 }
 
 // Who may be overwritten by a record: what is absent, an older replica, and a
-// region's own write, whose time only its stream tells (see apply). What one
-// region wrote twice in a millisecond comes in its order.
+// region's own write, whose time only its stream tells (see apply).
 const (
 	exprOlder  = "#at < :at OR (#at = :at AND #by <= :by)"
 	exprApply  = "attribute_not_exists(#at) OR " + exprOlder
@@ -87,6 +123,9 @@ const (
 func (j *replicator) apply(to *node, rec record) error {
 	j.mu.Lock()
 	newer := rec.stamp.before(j.own[place{to.region, rec.key}])
+	if !newer && rec.image == nil {
+		j.note(place{to.region, rec.key}, rec.stamp) // an older write that comes later finds no item
+	}
 	j.mu.Unlock()
 	if newer {
 		return nil

@@ -9,7 +9,7 @@
 //	          ◄── replicator ◄── stream ──
 //
 // The replicator is not ministack's own: that one is synchronous and so hides
-// every fault. Ours carries record by record, late by what Options.Lag says,
+// every fault. Ours carries record by record, late by what Options.Passage says,
 // holds while it is cut, and lets the last writer of a key win. What it writes
 // has two attributes that nobody else writes: when the item was written, and
 // where. So its own echo in the other stream is told from a new write.

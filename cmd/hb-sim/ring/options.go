@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	"github.com/hb-mesh/hb-mesh/cloud/dynamo"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -25,9 +24,9 @@ type Options struct {
 	Proxy bool
 	// Table and Topic are what is made in each region.
 	Table, Topic string
-	// Lag is how long after its write an item arrives in the other region; nil
-	// means at once.
-	Lag func(Change) time.Duration
+	// Passage says how each change crosses to another region; nil means at once.
+	// It is called from several goroutines, and again after SetPassage.
+	Passage func(Change) Passage
 	// Program is the path of ministack; "" looks for it, see FindProgram.
 	Program string
 	// Logger gets what happens; nil is silent.

@@ -32,12 +32,6 @@ const (
 	seqMillis = 20
 )
 
-// Change is one item on its way from the region that wrote it to another.
-type Change struct {
-	From, To beat.Region
-	Key      table.Key
-}
-
 // replicator joins the tables of all regions.
 type replicator struct {
 	ring *Ring
@@ -45,10 +39,13 @@ type replicator struct {
 	ctx  context.Context
 	work sync.WaitGroup
 
-	mu    sync.Mutex // guards what follows
-	cuts  map[beat.Region]chan struct{}
-	own   map[place]stamp // when a region last changed a key by itself
-	echos map[place]int   // deletes of ours that its stream will show
+	mu      sync.Mutex // guards what follows
+	passage func(Change) Passage
+	cuts    map[beat.Region]bool
+	turned  chan struct{}         // closed when passage or cuts change
+	last    map[beat.Region]int64 // the last stamp of a region's own change
+	own     map[place]stamp       // when a region last changed a key by itself, or what was deleted there
+	echos   map[place]int         // deletes of ours that its stream will show
 }
 
 // place is a key in a region.
@@ -59,7 +56,7 @@ type place struct {
 
 // stamp orders the writes of a key: by time, then by region.
 type stamp struct {
-	at int64 // ms of the Unix epoch
+	at int64 // µs of the Unix epoch, unique in a region
 	by beat.Region
 }
 
@@ -74,8 +71,8 @@ type record struct {
 
 func newReplicator(r *Ring) *replicator {
 	j := &replicator{
-		ring: r,
-		cuts: map[beat.Region]chan struct{}{}, own: map[place]stamp{}, echos: map[place]int{},
+		ring: r, passage: r.opts.Passage, turned: make(chan struct{}),
+		cuts: map[beat.Region]bool{}, last: map[beat.Region]int64{}, own: map[place]stamp{}, echos: map[place]int{},
 	}
 	j.ctx, j.stop = context.WithCancel(context.Background())
 	return j
@@ -216,10 +213,13 @@ func (j *replicator) sort(from *node, raw streamtypes.Record) (record, bool) {
 		j.ring.log.Warn("test ring: record without a time", "region", from.region, "err", err)
 		return record{}, false
 	}
-	rec := record{key: key, stamp: stamp{at, from.region}}
-	here := place{from.region, key}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	// The emulator's time is in ms, and a record may overtake another of its ms.
+	at = max(at*1000, j.last[from.region]+1)
+	j.last[from.region] = at
+	rec := record{key: key, stamp: stamp{at, from.region}}
+	here := place{from.region, key}
 	if raw.EventName == streamtypes.OperationTypeRemove {
 		if j.echos[here] > 0 {
 			if j.echos[here]--; j.echos[here] == 0 {
@@ -237,7 +237,7 @@ func (j *replicator) sort(from *node, raw streamtypes.Record) (record, bool) {
 	return rec, true
 }
 
-// note remembers when a region changed a key by itself; j.mu is held.
+// note remembers what is newest at a place; j.mu is held.
 func (j *replicator) note(here place, s stamp) {
 	if j.own[here].before(s) {
 		j.own[here] = s
@@ -245,7 +245,7 @@ func (j *replicator) note(here place, s stamp) {
 	if len(j.own) <= knownMax {
 		return
 	}
-	horizon := time.Now().Add(-knownFor).UnixMilli()
+	horizon := time.Now().Add(-knownFor).UnixMicro()
 	for p, s := range j.own {
 		if s.at < horizon {
 			delete(j.own, p)
@@ -258,24 +258,4 @@ func writtenAt(sequence string) (int64, error) {
 		return 0, fmt.Errorf("sequence number %q is no ministack's", sequence)
 	}
 	return strconv.ParseInt(sequence[:seqMillis], 10, 64)
-}
-
-func (j *replicator) setCut(from beat.Region, cut bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	healed := j.cuts[from]
-	switch {
-	case cut && healed == nil:
-		j.cuts[from] = make(chan struct{})
-	case !cut && healed != nil:
-		close(healed)
-		delete(j.cuts, from)
-	}
-}
-
-// held is closed when the cut is healed; nil without one.
-func (j *replicator) held(from beat.Region) chan struct{} {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.cuts[from]
 }

@@ -187,13 +187,6 @@ func (r *Ring) Topic(region beat.Region) string {
 // Options.Proxy.
 func (r *Ring) Proxy(region beat.Region) *Proxy { return r.node(region).proxy }
 
-// Cut holds the replication from a region to all others; Heal lets it go on
-// with what was held.
-func (r *Ring) Cut(from beat.Region) { r.joint.setCut(from, true) }
-
-// Heal ends a Cut.
-func (r *Ring) Heal(from beat.Region) { r.joint.setCut(from, false) }
-
 // Kill ends a region's ministack by SIGKILL. All that it held is lost.
 func (r *Ring) Kill(region beat.Region) {
 	n := r.node(region)

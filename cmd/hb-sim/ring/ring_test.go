@@ -97,11 +97,11 @@ func TestCutHoldsOneDirectionUntilItIsHealed(t *testing.T) {
 
 func TestLagIsPerItem(t *testing.T) {
 	o := ring.TestOptions()
-	o.Lag = func(c ring.Change) time.Duration {
+	o.Passage = func(c ring.Change) ring.Passage {
 		if c.Key.SK == "held" {
-			return time.Hour
+			return ring.Passage{Lag: time.Hour}
 		}
-		return 0
+		return ring.Passage{}
 	}
 	r := start(t, o)
 	put(t, tableOf(t, r, east), "held", "x")
