@@ -64,6 +64,36 @@ func TestAFileThatIsWrongIsNotSent(t *testing.T) {
 	}
 }
 
+// Each region knows best what it told itself: of an incident that both know the
+// one that told it is shown, and notices of both are.
+func TestListsOfBothRegionsAreJoined(t *testing.T) {
+	east := region(t, answers{
+		"GET /v1/incidents": `{"items":[{"id":"A","kind":"store-down","store":"alex","open":true,"openedAt":"2026-03-01T11:00:00Z","waits":"is told by us-west-2"}],"next":""}`,
+		"GET /v1/notices":   `{"items":[],"next":""}`,
+	})
+	west := region(t, answers{
+		"GET /v1/incidents": `{"items":[{"id":"B","kind":"store-down","store":"bob","open":true,"openedAt":"2026-03-01T11:30:00Z"},` +
+			`{"id":"A","kind":"store-down","store":"alex","open":true,"openedAt":"2026-03-01T11:00:01Z","told":["sns"]}],"next":""}`,
+		"GET /v1/notices": `{"items":[{"id":"01KB","region":"us-west-2","title":"Store down [alex]","channels":[{"name":"sns","mark":"sent"}]}],"next":""}`,
+	})
+	got := hbctl(t, "incidents", "--addr", east.URL, "--addr", west.URL)
+	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
+	if got.status != cli.ExitOK || len(lines) != 3 || !strings.Contains(lines[1], "bob") || !strings.Contains(lines[2], "sns") {
+		t.Errorf("exit %d, %s%s", got.status, got.stdout, got.stderr)
+	}
+	if got := hbctl(t, "notices", "--addr", east.URL, "--addr", west.URL); !strings.Contains(got.stdout, "Store down [alex]") {
+		t.Errorf("%s%s", got.stdout, got.stderr)
+	}
+	west.Close()
+	if got := hbctl(t, "incidents", "--addr", west.URL, "--addr", east.URL); got.status != cli.ExitOK || !strings.Contains(got.stdout, "alex") {
+		t.Errorf("with one region: exit %d, %s%s", got.status, got.stdout, got.stderr)
+	}
+	east.Close()
+	if got := hbctl(t, "incidents", "--addr", west.URL, "--addr", east.URL); got.status != cli.ExitNoAnswer {
+		t.Errorf("with none: exit %d, %s", got.status, got.stderr)
+	}
+}
+
 // The region that does not write settings says so, and the next is asked.
 func TestTheRegionThatWritesSettingsIsFound(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

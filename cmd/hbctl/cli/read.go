@@ -98,7 +98,7 @@ func (c *incidentsCmd) Run(s *session) error {
 	if c.All {
 		query, none = nil, "no incidents"
 	}
-	items, err := s.api.list(s.ctx, "/v1/incidents", query)
+	items, err := s.api.listBoth(s.ctx, "/v1/incidents", query)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ type noticeRow struct {
 
 // Run lists the notices.
 func (c *noticesCmd) Run(s *session) error {
-	items, err := s.api.list(s.ctx, "/v1/notices", nil)
+	items, err := s.api.listBoth(s.ctx, "/v1/notices", nil)
 	if err != nil {
 		return err
 	}
