@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/schedule"
 )
 
 // publishTimeout is how long a channel's answer is waited for.
@@ -45,7 +46,10 @@ func (p *process) publish(o *incident.Publish) {
 		}
 		region, lost := p.region, ch.lost
 		// It is out of the process's hands: a kill does not call it back.
-		w.after(takes/2, func() { w.truth.told(region, o.Channel, &o.Notice) })
+		w.after(takes/2, func() {
+			w.truth.told(region, o.Channel, &o.Notice)
+			w.reaches(p, schedule.Told)
+		})
 		if lost || takes > limit {
 			p.later(limit, done(incident.Uncertain))
 			w.truth.answerLost(region, o.Channel, &o.Notice)

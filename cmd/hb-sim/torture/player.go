@@ -13,6 +13,10 @@ import (
 // backupAt is when somebody copies each relay's disk.
 const backupAt = 40 * time.Second
 
+// steadyFrom is when a mesh of which nothing happens is steady: it settled, and
+// saved what it learned.
+const steadyFrom = schedule.Calm - 8*time.Second
+
 // player plays one schedule after another in one world.
 type player struct {
 	w        *world
@@ -41,14 +45,14 @@ func (p *player) play(s *schedule.Schedule) *truth.Violation {
 	}
 	for i := range s.Faults {
 		f := &s.Faults[i]
-		w.at(f.At, func() { w.strike(f) })
-		if f.For > 0 {
-			w.at(f.At+f.For, func() { w.relax(f) })
-		}
+		w.at(f.At, func() { w.begin(f) })
 	}
+	w.at(steadyFrom, func() { w.steady = true })
+	w.at(schedule.Calm-time.Millisecond, func() { w.steady = false; w.truth.truth.Steady() })
 	w.run(s.End)
 	v := w.failure
 	if v == nil {
+		w.truth.finish()
 		v = w.truth.judge()
 	}
 	p.sum.count(s, w, v)

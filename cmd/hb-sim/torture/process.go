@@ -203,6 +203,12 @@ func (p *process) do(o node.Out) {
 	if p.w.tracing {
 		p.w.traceOut(p, o)
 	}
+	if len(p.w.waiting) > 0 {
+		life := p.life
+		if p.w.reaches(p, momentOf(o)); p.life != life {
+			return // it did not come to that
+		}
+	}
 	switch o := o.(type) {
 	case *lease.Look:
 		p.look(o)
@@ -453,6 +459,10 @@ type saving struct {
 func (s *saver) reset() { s.pending, s.busy = s.pending[:0], false }
 
 func (p *process) save(v saving) {
+	if p.w.steady {
+		p.w.truth.truth.Now(p.w.now)
+		p.w.truth.truth.Saved(v.item.PK + " " + v.item.SK)
+	}
 	s := &p.saver
 	for i := range s.pending {
 		if s.pending[i].item.Key == v.item.Key {

@@ -33,8 +33,17 @@ func (w *world) mend(f *schedule.Fault) {
 	switch f.Kind {
 	case schedule.PathCut, schedule.PathDelay, schedule.PathTwice:
 		s.openPath(f.Region)
-	case schedule.BridgeCut, schedule.BridgeDelay:
-		w.bridge.cut, w.bridge.delay = [2]bool{}, 0
+	case schedule.BridgeCut, schedule.BridgeDelay, schedule.BridgeReset:
+		w.bridge.cut, w.bridge.delay, w.bridge.refuse = [2]bool{}, 0, false
+	case schedule.RegionAlone:
+		w.bridge.cut = [2]bool{}
+		for _, s := range w.stores {
+			s.openPath(f.Region)
+		}
+	case schedule.LanDown:
+		for _, t := range s.tills {
+			t.plug()
+		}
 	case schedule.LanCut:
 		s.tills[f.Host].plug()
 	case schedule.ReplicationCut, schedule.ReplicationDelay, schedule.ReplicationShuffle:
@@ -101,8 +110,21 @@ func (w *world) strikeNet(f *schedule.Fault) bool {
 		w.bridge.cut = directions(f.Arg)
 	case schedule.BridgeDelay:
 		w.bridge.delay = f.For / 8
+	case schedule.BridgeReset:
+		w.bridge.refuse = true
+	case schedule.RegionAlone:
+		w.bridge.cut = [2]bool{true, true}
+		for _, s := range w.stores {
+			s.cutPath(f.Region, [2]bool{true, true})
+		}
 	case schedule.LanCut:
 		s.tills[f.Host].unplug()
+	case schedule.LanDown:
+		for _, t := range s.tills {
+			if !t.way.direct() {
+				t.unplug()
+			}
+		}
 	case schedule.LanReset:
 		s.tills[f.Host].reset()
 	case schedule.ReplicationCut:
@@ -244,7 +266,7 @@ func (s *store) relays() []*relay {
 func (w *world) strikePeople(f *schedule.Fault) {
 	s := w.stores[f.Store]
 	t := s.tills[f.Host]
-	switch f.Kind {
+	switch f.Kind { //nolint:exhaustive // the others are not people's
 	case schedule.HostCrash, schedule.HostPower:
 		t.die(f.Kind == schedule.HostCrash)
 	case schedule.HostBye:
@@ -258,6 +280,13 @@ func (w *world) strikePeople(f *schedule.Fault) {
 		w.after(40*time.Second, func() { d.die(true) })
 	case schedule.HostFail:
 		t.failing = true
+		w.truth.failing(t)
+	case schedule.HostFlaps:
+		w.flap(t, f.Arg)
+	case schedule.StaleWill:
+		w.staleWill(s)
+	case schedule.StaleLan:
+		w.staleLan(t)
 	case schedule.StorePower:
 		s.power(false)
 	case schedule.Mass:

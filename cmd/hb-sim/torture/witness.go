@@ -89,9 +89,14 @@ func (t *witness) hostBye(h *till) {
 	t.truth.Bye(t.w.now, h.store.index, h.index)
 }
 
-func (t *witness) hostMoves(h *till)               { t.truth.Moved(h.store.index, h.index) }
-func (t *witness) cable(h *till, cut bool)         { t.truth.Cable(t.w.now, h.store.index, h.index, cut) }
-func (t *witness) connects(*relay, int)            {}
+func (t *witness) hostMoves(h *till)       { t.truth.Moved(h.store.index, h.index) }
+func (t *witness) cable(h *till, cut bool) { t.truth.Cable(t.w.now, h.store.index, h.index, cut) }
+
+func (t *witness) connects(r *relay, _ int) {
+	t.truth.Now(t.w.now)
+	t.truth.Connects(r.store.index)
+}
+
 func (t *witness) refused(*conn, presence.Refusal) {}
 
 func (t *witness) twoWriters(region int, k table.Key) {
@@ -156,13 +161,21 @@ var classes = [schedule.Kinds]truth.Class{ //nolint:gochecknoglobals // a consta
 
 // strikes tells of a fault that begins.
 func (t *witness) strikes(f *schedule.Fault) {
-	t.truth.Strikes(truth.Strike{At: t.w.now, For: f.For, Class: classes[f.Kind], Store: f.Store})
+	t.truth.Strikes(truth.Strike{At: t.w.now, For: f.For, Class: classes[f.Kind], Store: f.Store, Many: many(f)})
 	switch f.Kind {
 	case schedule.NodeClock:
 		t.truth.Skewed()
 	case schedule.RelayClone, schedule.HostTwice:
 		t.truth.Odd(f.Store)
 	}
+}
+
+// many is how many stores a fault is about, where they are several.
+func many(f *schedule.Fault) int {
+	if f.Kind == schedule.Mass {
+		return f.Arg
+	}
+	return 0
 }
 
 // again looks at what a fault changed.

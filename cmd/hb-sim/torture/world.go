@@ -34,6 +34,7 @@ type world struct {
 	channels  [2][]channel
 	stores    []*store
 	fleets    [2]*setting.Fleet
+	waiting   []waiting // faults that wait for a moment
 	truth     witness
 	report    beat.Report
 	lastConn  uint64
@@ -44,6 +45,7 @@ type world struct {
 	nodeOptions   node.Options
 	rosterOptions roster.Options
 
+	steady  bool // nothing happens, and nothing may be saved
 	spelled bool // messages between the regions are really written and read
 	tracing bool
 	trace   func(line string)
@@ -104,9 +106,10 @@ func (w *world) reset(seed uint64) {
 	w.spelled = w.rng.one(8)
 	w.now, w.events, w.steps, w.failure = 0, 0, 0, nil
 	w.queue.reset()
+	w.steady = false
 	w.tables.reset()
 	w.bridge.cut, w.bridge.delay, w.bridge.refuse = [2]bool{}, 0, false
-	w.stores = w.stores[:0]
+	w.stores, w.waiting = w.stores[:0], w.waiting[:0]
 	w.fleets = [2]*setting.Fleet{}
 	w.base = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
 	w.lastConn, w.lastLan, w.said, w.relays = 0, 0, 0, 0

@@ -7,63 +7,81 @@ import (
 )
 
 const (
-	// Calm is how long a mesh has to settle before the first fault.
+	// Calm is how long a mesh has to settle before the first fault: 60 s, and
+	// a look at who came back (P6).
 	Calm = 75 * time.Second
-	// window is when the faults of a nasty schedule begin after Calm.
-	window = 40 * time.Second
-	// longWindow is that of a messy one.
-	longWindow = 150 * time.Second
-	// recovery is how long a mesh has after the last fault.
+	// window is when an outage begins after Calm.
+	window = 20 * time.Second
+	// longWindow is when the faults of a messy schedule strike after Calm.
+	longWindow = 180 * time.Second
+	// recovery is how long a mesh has after the last fault: a node that starts
+	// settles for 60 to 75 s, then loses who did not come back (10 s), asks (10
+	// s), takes over (30 s) and tells.
 	recovery = 150 * time.Second
+	// near is how close to a boundary a fault strikes.
+	near = 600 * time.Millisecond
 )
+
+// boundaries are what the mesh waits for after something happened (s): blip,
+// gather, both, renewal, ask, grace and what follows it, the lease, keepalive
+// and grace after it, takeover, blind, and settle.
+var boundaries = [...]float64{0, 0.25, 1, 2, 3, 4, 5, 10, 10.2, 12, 13, 15, 20, 30, 40, 42, 45, 52, 60, 70, 75, 85}
 
 // Generate makes the schedule of a seed. It uses the memory of s again.
 func Generate(seed uint64, s *Schedule) {
-	r := rand.New(rand.NewPCG(seed, 0x6862_6d65_7368)) //nolint:gosec // a seed decides everything
+	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6862_6d65_7368)), s: s} //nolint:gosec // a seed decides everything
 	s.Seed = seed
 	s.Stores, s.Faults = s.Stores[:0], s.Faults[:0]
-	n := 1 + r.IntN(4)
-	if r.IntN(5) == 0 {
-		n = 12 + r.IntN(5)
+	n := 1 + g.IntN(4)
+	if g.IntN(5) == 0 {
+		n = 12 + g.IntN(5)
 	}
 	for range n {
-		s.Stores = append(s.Stores, store(r))
+		s.Stores = append(s.Stores, g.store())
 	}
-	width, faults := window, r.IntN(7)
-	if r.IntN(4) == 0 {
-		width, faults = longWindow, 2+r.IntN(8)
-	}
-	center := Calm + time.Duration(r.Int64N(int64(width)))
-	for range faults {
-		f := s.fault(r)
-		f.At = Calm + time.Duration(r.Int64N(int64(width)))
-		if r.IntN(3) == 0 { // near one instant
-			f.At = max(Calm, center+time.Duration(r.Int64N(int64(6*time.Second)))-3*time.Second)
-		}
-		f.At = f.At.Truncate(time.Millisecond)
-		s.Faults = append(s.Faults, f)
+	switch p := g.IntN(100); {
+	case p < 4: // nothing happens
+	case p < 14:
+		g.around(Calm+g.upTo(window), 1+g.IntN(4)) // nothing goes down
+	case p < 32:
+		g.messy()
+	default:
+		g.nasty()
 	}
 	s.settle()
+}
+
+type generator struct {
+	*rand.Rand
+	s *Schedule
+}
+
+func (g *generator) upTo(d time.Duration) time.Duration {
+	return time.Duration(g.Int64N(int64(d))).Truncate(time.Millisecond)
 }
 
 // settle orders the faults, and says when they are over.
 func (s *Schedule) settle() {
 	slices.SortStableFunc(s.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	s.Quiet = Calm
-	for _, f := range s.Faults {
-		s.Quiet = max(s.Quiet, f.At+f.For)
+	for i := range s.Faults {
+		s.Quiet = max(s.Quiet, s.Faults[i].last()+s.Faults[i].For)
 	}
 	s.End = s.Quiet + recovery
 }
 
-func store(r *rand.Rand) Store {
-	st := Store{Relay: r.IntN(8) != 0}
-	for range 1 + r.IntN(3) {
-		h := Host{Interval: time.Duration(5+r.IntN(4)*5) * time.Second}
+func (g *generator) store() Store {
+	st := Store{Relay: g.IntN(8) != 0}
+	hosts := 1 + g.IntN(3)
+	if g.IntN(10) == 0 {
+		hosts = 4 + g.IntN(3)
+	}
+	for range hosts {
+		h := Host{Interval: time.Duration(5+g.IntN(4)*5) * time.Second}
 		switch {
 		case !st.Relay:
-			h.Way = Direct + Way(r.IntN(2))
-		case r.IntN(4) == 0:
+			h.Way = Direct + Way(g.IntN(2))
+		case g.IntN(4) == 0:
 			h.Way = HTTP
 		}
 		st.Hosts = append(st.Hosts, h)
@@ -71,38 +89,140 @@ func store(r *rand.Rand) Store {
 	return st
 }
 
-func (s *Schedule) fault(r *rand.Rand) Fault {
-	f := Fault{Kind: 1 + Kind(r.IntN(int(Kinds)-1))}
-	if r.IntN(3) == 0 { // outages are what it is about
-		f.Kind = []Kind{RelayKill, RelayPower, HostCrash, HostPower, StorePower, PathCut}[r.IntN(6)]
+// nasty is one outage, and a few faults around its boundaries.
+func (g *generator) nasty() {
+	outage := g.outage()
+	outage.At = Calm + g.upTo(window)
+	outage.For = g.lasts()
+	g.s.Faults = append(g.s.Faults, outage)
+	from := outage.At
+	if outage.For > 0 && g.IntN(3) == 0 {
+		from += outage.For // around its end
 	}
-	f.Region, f.Node, f.Store, f.Channel = r.IntN(2), r.IntN(2), r.IntN(len(s.Stores)), r.IntN(2)
-	f.Host = r.IntN(len(s.Stores[f.Store].Hosts))
-	f.For = duration(r)
-	switch f.Kind {
-	case PathReset, LanReset, DiskLost, DiskRestored, RelayReplaced, HostTwice, Ack, Pin:
-		f.For = 0
-	case NodeClock, RelayClock:
-		f.Arg = r.IntN(7200) - 3600
-	case PathCut, BridgeCut:
-		f.Arg = r.IntN(3)
-	case HostMove:
-		f.Arg = r.IntN(int(ways))
-		if !s.Stores[f.Store].Relay {
-			f.Arg = int(Direct) + r.IntN(2)
+	g.around(from, g.IntN(6))
+	if g.IntN(4) == 0 { // and once more
+		again := g.outage()
+		again.At, again.For = g.boundary(outage.At+outage.For), g.lasts()
+		g.s.Faults = append(g.s.Faults, again)
+	}
+}
+
+// around lets n faults strike near the boundaries after an instant.
+func (g *generator) around(from time.Duration, n int) {
+	at := from
+	for range n {
+		f := g.fault()
+		f.At = g.boundary(at)
+		switch g.IntN(4) {
+		case 0:
+			g.await(&f)
+		case 1:
+			at = f.At + f.For // the next one strikes around the end of this
 		}
-	case RelayClone:
-		f.Arg = r.IntN(2)
+		g.s.Faults = append(g.s.Faults, f)
+	}
+}
+
+// await lets a fault strike at a moment of the mesh, not at an instant.
+func (g *generator) await(f *Fault) {
+	f.On, f.Nth = 1+Moment(g.IntN(int(moments)-1)), 1+g.IntN(3) //nolint:gosec // a few
+	f.At = max(Calm, f.At-20*time.Second)
+	if g.IntN(2) == 0 {
+		f.Late = 1 + g.upTo(120*time.Millisecond)
+	}
+}
+
+func (g *generator) boundary(from time.Duration) time.Duration {
+	at := from + time.Duration(boundaries[g.IntN(len(boundaries))]*float64(time.Second))
+	switch g.IntN(3) {
+	case 0:
+		at -= g.upTo(near)
+	case 1:
+		at += g.upTo(near)
+	}
+	if from == g.s.first() && g.IntN(4) == 0 { // before it
+		at = from - (at - from)
+	}
+	return max(Calm, at.Truncate(time.Millisecond))
+}
+
+func (s *Schedule) first() time.Duration {
+	if len(s.Faults) == 0 {
+		return 0
+	}
+	return s.Faults[0].At
+}
+
+func (g *generator) messy() {
+	for range 3 + g.IntN(8) {
+		f := g.fault()
+		if g.IntN(2) == 0 {
+			f = g.outage()
+		}
+		f.At = Calm + g.upTo(longWindow)
+		if g.IntN(5) == 0 {
+			g.await(&f)
+		}
+		g.s.Faults = append(g.s.Faults, f)
+	}
+}
+
+func (g *generator) outage() Fault {
+	kinds := [...]Kind{RelayKill, RelayPower, HostCrash, HostPower, StorePower, RelayPower, HostCrash, StorePower, LanDown, Mass}
+	return g.shape(kinds[g.IntN(len(kinds))])
+}
+
+func (g *generator) fault() Fault { return g.shape(1 + Kind(g.IntN(int(Kinds)-1))) }
+
+// shape fills in what a kind needs.
+func (g *generator) shape(k Kind) Fault {
+	f := Fault{Kind: k, Region: g.IntN(2), Node: g.IntN(2), Store: g.IntN(len(g.s.Stores)), Channel: g.IntN(2), For: g.duration()}
+	f.Host = g.IntN(len(g.s.Stores[f.Store].Hosts))
+	switch f.Kind {
+	case PathReset, LanReset, DiskLost, DiskRestored, RelayReplaced, HostTwice, Ack, Pin, StaleWill, StaleLan, HostMove:
+		f.For = 0
+	default:
+	}
+	switch f.Kind {
+	case NodeClock, RelayClock:
+		f.Arg = g.IntN(7200) - 3600
+	case PathCut, BridgeCut:
+		f.Arg = g.IntN(3)
+	case HostMove:
+		f.Arg = g.IntN(int(ways))
+		if !g.s.Stores[f.Store].Relay {
+			f.Arg = int(Direct) + g.IntN(2)
+		}
+	case RelayClone, Pin:
+		f.Arg = g.IntN(2)
 	case TableThrottle, TableLost:
-		f.Arg = 20 + r.IntN(80)
+		f.Arg = 20 + g.IntN(80)
 	case Mass:
-		f.Arg = 1 + r.IntN(len(s.Stores))
+		f.Arg = 1 + g.IntN(len(g.s.Stores))
+	case HostFlaps:
+		f.Arg, f.For = 3+g.IntN(3), 0
+	default:
 	}
 	return f
 }
 
+// lasts is how long an outage lasts: a moment, around the bounds, long enough
+// to be told whatever strikes beside it, or to the end.
+func (g *generator) lasts() time.Duration {
+	switch g.IntN(6) {
+	case 0:
+		return time.Second + g.upTo(12*time.Second)
+	case 1, 2:
+		return 30*time.Second + g.upTo(40*time.Second)
+	case 3, 4:
+		return 100*time.Second + g.upTo(120*time.Second)
+	default:
+		return 0
+	}
+}
+
 // duration is mostly around the bounds of the design.
-func duration(r *rand.Rand) time.Duration {
-	d := []time.Duration{time.Second, 4 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second, 45 * time.Second, 70 * time.Second, 100 * time.Second}[r.IntN(8)]
-	return (d + time.Duration(r.Int64N(int64(d/2)))).Truncate(time.Millisecond)
+func (g *generator) duration() time.Duration {
+	d := [...]time.Duration{time.Second, 4 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second, 45 * time.Second, 70 * time.Second, 100 * time.Second}[g.IntN(8)]
+	return d + g.upTo(d/2)
 }

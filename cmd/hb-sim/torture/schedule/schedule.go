@@ -2,77 +2,6 @@ package schedule
 
 import "time"
 
-// Kind is one letter of the fault alphabet.
-type Kind uint8
-
-// The kinds. What each needs beside its instant is said by Shapes.
-const (
-	PathCut Kind = iota + 1 // a relay's way to a region: Arg 0 both, 1 up, 2 down (half-open)
-	PathReset
-	PathDelay
-	PathTwice
-	BridgeCut // the regions' link: Arg 0 both, 1 from region 0, 2 from region 1
-	BridgeDelay
-	LanCut
-	LanReset
-	ReplicationCut // from Region
-	ReplicationDelay
-	ReplicationShuffle
-	NodeKill
-	NodePower // nobody hears of it
-	NodeStall
-	NodeDrain
-	NodeClock // its wall clock jumps by Arg seconds
-	RegionPower
-	RelayKill
-	RelayPower
-	RelayStall
-	DiskLost
-	DiskFull
-	DiskRestored
-	RelayClone // Arg 0: another boot, 1: the same boot
-	RelayReplaced
-	RelayClock
-	TableRefuse
-	TableThrottle
-	TableSlow
-	TableLost // applied, and the answer is lost
-	ChannelFail
-	ChannelSlow
-	ChannelLost
-	HostCrash
-	HostPower
-	HostBye
-	HostMove // Arg: the way
-	HostTwice
-	HostFail // it says that it is unwell
-	StorePower
-	Mass // Arg stores lose power at once
-	Silence
-	Hours
-	Maintenance
-	Pin
-	Ack
-
-	Kinds
-)
-
-var kindNames = [Kinds]string{
-	"", "path-cut", "path-reset", "path-delay", "path-twice", "bridge-cut", "bridge-delay", "lan-cut", "lan-reset",
-	"replication-cut", "replication-delay", "replication-shuffle", "node-kill", "node-power", "node-stall", "node-drain", "node-clock", "region-power",
-	"relay-kill", "relay-power", "relay-stall", "disk-lost", "disk-full", "disk-restored", "relay-clone", "relay-replaced", "relay-clock",
-	"table-refuse", "table-throttle", "table-slow", "table-lost", "channel-fail", "channel-slow", "channel-lost",
-	"host-crash", "host-power", "host-bye", "host-move", "host-twice", "host-fail", "store-power", "mass",
-	"silence", "hours", "maintenance", "pin", "ack",
-}
-
-func (k Kind) String() string {
-	if k < Kinds {
-		return kindNames[k]
-	}
-	return "unknown"
-}
-
 // Way is how a host beats.
 type Way uint8
 
@@ -101,8 +30,11 @@ type Store struct {
 	Hosts []Host
 }
 
-// Fault strikes at an instant, and ends For later (0: it does not end, or has
-// no end). Indices count from 0.
+// Patience is how long a fault waits for its moment; then it does not strike.
+const Patience = 60 * time.Second
+
+// Fault strikes at an instant, or at a moment of the mesh after it, and ends
+// For later (0: it does not end, or has no end). Indices count from 0.
 type Fault struct {
 	At, For time.Duration
 	Kind    Kind
@@ -112,6 +44,20 @@ type Fault struct {
 	Host    int
 	Channel int
 	Arg     int
+	// On lets the fault wait for the Nth such moment after At (from 1), in any
+	// region; it strikes just before, or Late after it. Region 0 is then the
+	// one where the moment is, 1 the other, and Node the one that did it.
+	On   Moment
+	Nth  int
+	Late time.Duration
+}
+
+// last is the latest instant at which the fault strikes.
+func (f *Fault) last() time.Duration {
+	if f.On == 0 {
+		return f.At
+	}
+	return f.At + Patience + f.Late
 }
 
 // Schedule is all that is done to one mesh.

@@ -16,48 +16,110 @@ func (s *Schedule) Clone() *Schedule {
 }
 
 // Shrink is the smallest schedule that it finds for which fails says yes: with
-// fewer faults, fewer stores and hosts, and rounder times.
+// fewer faults (delta debugging: first halves, then single ones), fewer stores
+// and hosts, and rounder times.
 func Shrink(s *Schedule, fails func(*Schedule) bool) *Schedule {
 	best := s.Clone()
-	for changed := true; changed; {
-		changed = false
-		for _, smaller := range best.smaller() {
-			smaller.settle()
-			if fails(smaller) {
-				best, changed = smaller, true
-				break
-			}
+	try := func(change func(*Schedule)) bool {
+		c := best.Clone()
+		change(c)
+		c.settle()
+		if c.check() != nil || !fails(c) {
+			return false
 		}
+		best = c
+		return true
+	}
+	for changed := true; changed; {
+		changed = fewerFaults(&best, try)
+		changed = fewerStores(&best, try) || changed
+		changed = rounder(&best, try) || changed
 	}
 	return best
 }
 
-// smaller are the schedules one step below.
-func (s *Schedule) smaller() []*Schedule {
-	var out []*Schedule
-	add := func(change func(*Schedule)) {
-		c := s.Clone()
-		change(c)
-		out = append(out, c)
+type attempt func(change func(*Schedule)) bool
+
+func fewerFaults(best **Schedule, try attempt) (changed bool) {
+	for size := len((*best).Faults); size >= 1; size /= 2 {
+		for from := 0; from < len((*best).Faults); {
+			to := min(from+size, len((*best).Faults))
+			if try(func(c *Schedule) { c.Faults = slices.Delete(c.Faults, from, to) }) {
+				changed = true
+				continue
+			}
+			from += size
+		}
 	}
+	return changed
+}
+
+// fewerStores leaves out stores that no fault is about, and hosts likewise; what
+// is behind one moves up.
+func fewerStores(best **Schedule, try attempt) (changed bool) {
+	for i := len((*best).Stores) - 1; i >= 0 && len((*best).Stores) > 1; i-- {
+		if (*best).about(i, -1) {
+			continue
+		}
+		changed = try(func(c *Schedule) {
+			c.Stores = slices.Delete(c.Stores, i, i+1)
+			for k := range c.Faults {
+				f := &c.Faults[k]
+				switch {
+				case f.Store > i:
+					f.Store--
+				case f.Store == i:
+					f.Store, f.Host = 0, 0
+				}
+				if f.Kind == Mass {
+					f.Arg = min(f.Arg, len(c.Stores))
+				}
+			}
+		}) || changed
+	}
+	for i := range (*best).Stores {
+		for h := len((*best).Stores[i].Hosts) - 1; h >= 0 && len((*best).Stores[i].Hosts) > 1; h-- {
+			if (*best).about(i, h) {
+				continue
+			}
+			changed = try(func(c *Schedule) {
+				c.Stores[i].Hosts = slices.Delete(c.Stores[i].Hosts, h, h+1)
+				for k := range c.Faults {
+					if f := &c.Faults[k]; f.Store == i && f.Host > 0 && f.Host >= h {
+						f.Host--
+					}
+				}
+			}) || changed
+		}
+	}
+	return changed
+}
+
+// about says whether a fault names a store, or a host of it.
+func (s *Schedule) about(store, host int) bool {
 	for i := range s.Faults {
-		add(func(c *Schedule) { c.Faults = slices.Delete(c.Faults, i, i+1) })
-	}
-	if n := len(s.Stores) - 1; n > 0 && !slices.ContainsFunc(s.Faults, func(f Fault) bool { return f.Store == n || f.Kind == Mass && f.Arg > n }) {
-		add(func(c *Schedule) { c.Stores = c.Stores[:n] })
-	}
-	for i := range s.Stores {
-		if n := len(s.Stores[i].Hosts) - 1; n > 0 && !slices.ContainsFunc(s.Faults, func(f Fault) bool { return f.Store == i && f.Host == n }) {
-			add(func(c *Schedule) { c.Stores[i].Hosts = c.Stores[i].Hosts[:n] })
+		f := &s.Faults[i]
+		for _, what := range shapes[f.Kind].has {
+			if f.Store == store && (host < 0 && (what == 's' || what == 'h') || host >= 0 && what == 'h' && f.Host == host) {
+				return true
+			}
 		}
 	}
-	for i := range s.Faults {
-		if at := s.Faults[i].At.Round(time.Second); at != s.Faults[i].At {
-			add(func(c *Schedule) { c.Faults[i].At = at })
+	return false
+}
+
+func rounder(best **Schedule, try attempt) (changed bool) {
+	for i := range (*best).Faults {
+		f := (*best).Faults[i]
+		if at := f.At.Round(time.Second); at != f.At {
+			changed = try(func(c *Schedule) { c.Faults[i].At = at }) || changed
 		}
-		if d := s.Faults[i].For.Round(time.Second); d != s.Faults[i].For && d > 0 {
-			add(func(c *Schedule) { c.Faults[i].For = d })
+		if d := f.For.Round(time.Second); d != f.For && d > 0 {
+			changed = try(func(c *Schedule) { c.Faults[i].For = d }) || changed
+		}
+		if f.Late > 0 {
+			changed = try(func(c *Schedule) { c.Faults[i].Late = 0 }) || changed
 		}
 	}
-	return out
+	return changed
 }

@@ -9,6 +9,16 @@ import (
 	"time"
 )
 
+// The names of what is in every mesh.
+var (
+	regionNames    = []string{"us-east-1", "us-west-2"}
+	hereNames      = []string{"here", "there"} // of a fault that waits for a moment
+	nodeNames      = []string{"a", "b"}
+	channelNames   = []string{"people", "program"}
+	directionNames = []string{"both", "up", "down"}
+	bootNames      = []string{"other-boot", "same-boot"}
+)
+
 // String is the schedule as a text that Parse reads.
 func (s *Schedule) String() string {
 	var b strings.Builder
@@ -30,13 +40,48 @@ func (s *Schedule) String() string {
 	return b.String()
 }
 
-// String is the fault's line.
+// String is the fault's line: "at 1m45s relay-kill s2 for 30s", or "from 1m20s
+// on 2. claim late 12ms node-kill here for 4s".
 func (f *Fault) String() string {
-	s := fmt.Sprintf("at %v %s store s%d host pos%d region %d node %d channel %d arg %d", f.At, f.Kind, f.Store+1, f.Host+1, f.Region, f.Node, f.Channel, f.Arg)
-	if f.For > 0 {
-		s += fmt.Sprintf(" for %v", f.For)
+	var b strings.Builder
+	regions := regionNames
+	if f.On == 0 {
+		fmt.Fprintf(&b, "at %v", f.At)
+	} else {
+		regions = hereNames
+		fmt.Fprintf(&b, "from %v on %d. %s", f.At, f.Nth, f.On)
+		if f.Late > 0 {
+			fmt.Fprintf(&b, " late %v", f.Late)
+		}
 	}
-	return s
+	fmt.Fprintf(&b, " %s", f.Kind)
+	for _, what := range shapes[f.Kind%Kinds].has {
+		b.WriteByte(' ')
+		switch what {
+		case 'r':
+			b.WriteString(regions[f.Region&1])
+		case 'n':
+			b.WriteString(regions[f.Region&1] + "-" + nodeNames[f.Node&1])
+		case 's':
+			fmt.Fprintf(&b, "s%d", f.Store+1)
+		case 'h':
+			fmt.Fprintf(&b, "s%d/pos%d", f.Store+1, f.Host+1)
+		case 'c':
+			b.WriteString(channelNames[f.Channel&1])
+		case 'w':
+			b.WriteString(wayNames[f.Arg%int(ways)])
+		case 'd':
+			b.WriteString(directionNames[f.Arg%len(directionNames)])
+		case 'b':
+			b.WriteString(bootNames[f.Arg&1])
+		default:
+			b.WriteString(strconv.Itoa(f.Arg))
+		}
+	}
+	if f.For > 0 {
+		fmt.Fprintf(&b, " for %v", f.For)
+	}
+	return b.String()
 }
 
 // Parse reads a schedule. Lines that begin with # are comments.
@@ -54,8 +99,8 @@ func Parse(in io.Reader) (*Schedule, error) {
 			err = s.parseSeed(words[1:])
 		case "store":
 			err = s.parseStore(words[1:])
-		case "at":
-			err = s.parseFault(words[1:])
+		case "at", "from":
+			err = s.parseFault(words)
 		default:
 			err = fmt.Errorf("unknown word %q", words[0])
 		}
@@ -76,7 +121,7 @@ func (s *Schedule) check() error {
 	}
 	for i := range s.Faults {
 		f := &s.Faults[i]
-		if f.Store < 0 || f.Store >= len(s.Stores) || f.Host < 0 || f.Host >= len(s.Stores[f.Store].Hosts) || f.Region&^1 != 0 || f.Node&^1 != 0 || f.Channel&^1 != 0 {
+		if f.Store < 0 || f.Store >= len(s.Stores) || f.Host < 0 || f.Host >= len(s.Stores[f.Store].Hosts) || f.Kind == Mass && (f.Arg < 1 || f.Arg > len(s.Stores)) {
 			return fmt.Errorf("fault %d (%s) is about something that is not there", i+1, f.Kind)
 		}
 	}
@@ -123,53 +168,4 @@ func index(names []string, name string) (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("unknown %q", name)
-}
-
-func (s *Schedule) parseFault(words []string) error {
-	if len(words) < 2 || len(words)%2 != 0 {
-		return fmt.Errorf("a fault has an instant, a kind, and pairs of words")
-	}
-	var f Fault
-	var err error
-	if f.At, err = time.ParseDuration(words[0]); err != nil {
-		return err
-	}
-	kind, err := index(kindNames[:], words[1])
-	if err != nil {
-		return err
-	}
-	f.Kind = Kind(kind) //nolint:gosec // one of the alphabet
-	for i := 2; i < len(words); i += 2 {
-		if err := f.set(words[i], words[i+1]); err != nil {
-			return fmt.Errorf("%s: %w", words[i], err)
-		}
-	}
-	s.Faults = append(s.Faults, f)
-	return nil
-}
-
-func (f *Fault) set(key, value string) (err error) {
-	number := func(prefix string, from int) (int, error) {
-		n, err := strconv.Atoi(strings.TrimPrefix(value, prefix))
-		return n - from, err
-	}
-	switch key {
-	case "store":
-		f.Store, err = number("s", 1)
-	case "host":
-		f.Host, err = number("pos", 1)
-	case "region":
-		f.Region, err = number("", 0)
-	case "node":
-		f.Node, err = number("", 0)
-	case "channel":
-		f.Channel, err = number("", 0)
-	case "arg":
-		f.Arg, err = number("", 0)
-	case "for":
-		f.For, err = time.ParseDuration(value)
-	default:
-		err = fmt.Errorf("unknown word")
-	}
-	return err
 }

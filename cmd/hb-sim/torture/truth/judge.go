@@ -29,6 +29,8 @@ func (t *Truth) Judge() (v Violation, ok bool) {
 		t.identity()
 		t.loss()
 		t.isolation()
+		t.convergence()
+		t.storm()
 	}
 	return t.first, t.first.Property == 0
 }
@@ -85,6 +87,9 @@ func (t *Truth) falsity() {
 			}
 		case "host-missing":
 			h := &st.hosts[x.Host]
+			if h.moved && t.bridge.held(from, x.At, tail) {
+				continue // the other region could not know its new way
+			}
 			lost := h.dead.held(from, x.At, h.interval) || h.cable.held(from, x.At, h.interval) || h.bye.held(from, x.At, h.interval)
 			if !lost && !t.out(x.Store, from, x.At) && !st.odd {
 				t.Fail(Falsity, x.At, subject(x.Store, x.Host)+" was told to be missing, and was not")
@@ -122,7 +127,7 @@ func (t *Truth) excuses() int {
 	n := 0
 	for _, s := range t.strikes {
 		switch s.Class {
-		case Node, Channel, Table, Bridge:
+		case Node, Channel, Table, Bridge, Word: // a pin moves the home while something is told
 			n++
 		}
 	}

@@ -62,6 +62,7 @@ type Strike struct {
 	At, For time.Duration
 	Class   Class
 	Store   int // of an operator's word
+	Many    int // stores at once
 }
 
 // Told is one line of a notice that a channel took.
@@ -94,6 +95,8 @@ type store struct {
 	hosts   []host
 	word    bool // an operator said something about it
 	odd     bool // it has two relays, or a host two computers
+	// connects are the instants at which its relay began a connection.
+	connects []time.Duration
 }
 
 // lost is a transition that a channel took, whose answer got lost.
@@ -114,9 +117,15 @@ type Truth struct {
 	Quiet   time.Duration
 	End     time.Duration
 	// Judged counts what each property had to judge.
-	Judged [Properties]int
-	first  Violation
-	keys   []tellings
+	Judged  [Properties]int
+	first   Violation
+	keys    []tellings
+	seen    []Seen
+	open    []Open
+	waiting [2]int
+	names   []string
+	now     time.Duration
+	saves   int
 }
 
 // Begin forgets everything, for a new schedule.
@@ -128,6 +137,7 @@ func (t *Truth) Begin(quiet, end time.Duration) {
 	}
 	t.bridge.reset()
 	t.strikes, t.told, t.keys, t.lost = t.strikes[:0], t.told[:0], t.keys[:0], t.lost[:0]
+	t.seen, t.open, t.waiting, t.saves = t.seen[:0], t.open[:0], [2]int{}, 0
 	t.skewed = false
 	t.Quiet, t.End = quiet, end
 	t.Judged, t.first = [Properties]int{}, Violation{}
@@ -141,7 +151,7 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 		t.stores = append(t.stores, store{})
 	}
 	s := &t.stores[len(t.stores)-1]
-	s.relayed, s.word, s.odd = relayed, false, false
+	s.relayed, s.word, s.odd, s.connects = relayed, false, false, s.connects[:0]
 	s.down.reset()
 	s.down.set(0, relayed)
 	for g := range s.path {
@@ -212,6 +222,44 @@ func (t *Truth) Tell(x Told) { t.told = append(t.told, x) }
 // AnswerLost says that a channel took a transition, and that its answer got lost.
 func (t *Truth) AnswerLost(incident string, k, channel int) {
 	t.lost = append(t.lost, lost{incident, k, channel})
+}
+
+// Saved says that a region wrote something into the table that is no lease, at
+// a time when nothing happened.
+func (t *Truth) Saved(what string) {
+	t.saves++
+	t.Fail(Bounds, t.now, "a steady mesh wrote "+what)
+}
+
+// Steady says that the mesh was steady for a while: Saved would have said so.
+func (t *Truth) Steady() { t.judges(Bounds) }
+
+// Merged says whether both replicas hold the same at the end; what names the
+// first item that differs.
+func (t *Truth) Merged(same bool, what string) {
+	t.judges(Writers)
+	if !same {
+		t.Fail(Writers, t.End, "the replicas differ: "+what)
+	}
+}
+
+// Inert says that stale input came, and whether it changed anything.
+func (t *Truth) Inert(changed bool, what string) {
+	t.judges(Stale)
+	if changed {
+		t.Fail(Stale, t.now, what)
+	}
+}
+
+// Replayed is the same schedule without a node's death: what was told there.
+func (t *Truth) Replayed(missing, extra string) {
+	t.judges(Restart)
+	if missing != "" {
+		t.Fail(Restart, t.End, "without the death of a node people were told of "+missing)
+	}
+	if extra != "" {
+		t.Fail(Restart, t.End, "only with the death of a node were people told of "+extra)
+	}
 }
 
 // Fail notes a violation that somebody saw at once.

@@ -1,0 +1,100 @@
+package torture
+
+import (
+	"slices"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/node"
+	"github.com/hb-mesh/hb-mesh/broker/peer/link"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/schedule"
+)
+
+// waiting is a fault that waits for a moment of the mesh.
+type waiting struct {
+	fault *schedule.Fault
+	left  int // how many such moments are still to come
+	until time.Duration
+}
+
+// begin lets a fault strike at its instant, or wait for its moment from then on.
+func (w *world) begin(f *schedule.Fault) {
+	if f.On != 0 {
+		w.waiting = append(w.waiting, waiting{f, f.Nth, w.now + schedule.Patience})
+		return
+	}
+	w.strikeFor(f)
+}
+
+// strikeFor strikes, and relaxes in time.
+func (w *world) strikeFor(f *schedule.Fault) {
+	w.strike(f)
+	if f.For > 0 {
+		w.after(f.For, func() { w.relax(f) })
+	}
+}
+
+// reaches says that a process reached a moment: what waits for it strikes.
+func (w *world) reaches(p *process, m schedule.Moment) {
+	if m == 0 {
+		return
+	}
+	for i := 0; i < len(w.waiting); i++ {
+		x := &w.waiting[i]
+		if x.fault.On != m || x.until < w.now {
+			continue
+		}
+		if x.left--; x.left > 0 {
+			continue
+		}
+		f := *x.fault
+		f.Region, f.Node = p.region^f.Region, p.index%nodesPerRegion
+		late := f.Late
+		f.On, f.Nth, f.Late, f.At = 0, 0, 0, w.now+late
+		w.waiting = slices.Delete(w.waiting, i, i+1)
+		i--
+		if late == 0 {
+			w.strikeFor(&f)
+			continue
+		}
+		w.after(late, func() { w.strikeFor(&f) })
+	}
+}
+
+// momentOf is what a node comes to by what it asks for; 0: nothing special.
+func momentOf(o node.Out) schedule.Moment {
+	switch o := o.(type) {
+	case *presence.Decided:
+		return schedule.Decides
+	case *link.Call:
+		switch o.Request.Kind {
+		case wire.Ask:
+			return schedule.Asks
+		case wire.Forward:
+			return schedule.Forwards
+		case wire.Told:
+			return schedule.Looks
+		default:
+			return 0
+		}
+	case *incident.Write:
+		for _, m := range o.Notice.Marks {
+			if m == incident.Sent {
+				return schedule.Marks
+			}
+		}
+		return schedule.Claims
+	case *incident.Publish:
+		return schedule.Publishes
+	case *incident.ReadMarks:
+		return schedule.Looks
+	case *node.Load:
+		return schedule.Loads
+	case *node.Ready:
+		return schedule.Readies
+	default:
+		return 0
+	}
+}

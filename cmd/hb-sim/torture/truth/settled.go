@@ -1,0 +1,117 @@
+package truth
+
+import (
+	"fmt"
+	"time"
+)
+
+// healed is how long after the last fault a mesh has to agree with the truth:
+// a settle, a relay's backoff and room.
+const healed = 100 * time.Second
+
+// Seen is what a region says of a store (Host -1) or a host at the end.
+type Seen struct {
+	Region, Store, Host int
+	State               string
+}
+
+// Open is an incident that is open in a region at the end.
+type Open struct {
+	Region, Store, Host int // Store -1: a region's
+	Kind, Incident      string
+}
+
+// See and Opened say what the regions know at the end; Waits how many notices
+// wait there.
+func (t *Truth) See(s Seen)           { t.seen = append(t.seen, s) }
+func (t *Truth) Opened(o Open)        { t.open = append(t.open, o) }
+func (t *Truth) Waits(region, n int)  { t.waiting[region] = n }
+func (t *Truth) Connects(s int)       { t.stores[s].connects = append(t.stores[s].connects, t.now) }
+func (t *Truth) Now(at time.Duration) { t.now = at }
+
+// calm says whether nothing happened to a store, or to the regions, since the
+// end of the faults.
+func (t *Truth) calm(s int) bool {
+	from := t.End - healed
+	st := &t.stores[s]
+	if st.word || st.odd || t.Quiet > from || st.down.held(from, t.End, 0) && !st.down.on() {
+		return false
+	}
+	return !t.bridge.held(from, t.End, 0) && !t.region[0].held(from, t.End, 0) && !t.region[1].held(from, t.End, 0) &&
+		!st.path[0].held(from, t.End, 0) && !st.path[1].held(from, t.End, 0)
+}
+
+// convergence: when all is healed, both regions know what is true.
+func (t *Truth) convergence() {
+	for _, x := range t.seen {
+		st := &t.stores[x.Store]
+		if !t.calm(x.Store) || !st.relayed || st.down.on() {
+			continue
+		}
+		t.judges(Convergence)
+		if x.Host < 0 {
+			if x.State != "up" {
+				t.Fail(Convergence, t.End, fmt.Sprintf("region %d says that %s is %s, and it is up", x.Region, subject(x.Store, -1), x.State))
+			}
+			continue
+		}
+		h := &st.hosts[x.Host]
+		from := t.End - healed
+		if !h.dead.held(from, t.End, 0) && !h.cable.held(from, t.End, 0) && !h.moved && x.State != "up" && x.State != "failing" {
+			t.Fail(Convergence, t.End, fmt.Sprintf("region %d says that %s is %s, and it is up", x.Region, subject(x.Store, x.Host), x.State))
+		}
+	}
+	t.openAtEnd()
+	t.connections()
+}
+
+// openAtEnd: an incident is open if its subject is out, and the same in both.
+func (t *Truth) openAtEnd() {
+	from := t.End - healed
+	for i, x := range t.open {
+		if x.Store < 0 || !t.calm(x.Store) {
+			continue
+		}
+		st := &t.stores[x.Store]
+		t.judges(Convergence)
+		out := st.down.on()
+		switch x.Kind {
+		case "host-missing":
+			h := &st.hosts[x.Host]
+			out = out || h.dead.held(from, t.End, 0) || h.cable.held(from, t.End, 0)
+		case "store-down", "relay-dead":
+		default:
+			continue
+		}
+		if !out {
+			t.Fail(Convergence, t.End, fmt.Sprintf("region %d still has %s of %s open", x.Region, x.Kind, subject(x.Store, x.Host)))
+		}
+		for _, y := range t.open[i+1:] {
+			if y.Store == x.Store && y.Host == x.Host && y.Kind == x.Kind && y.Region != x.Region {
+				t.judges(Identity)
+				if y.Incident != x.Incident {
+					t.Fail(Identity, t.End, fmt.Sprintf("the regions know the %s of %s by two ids", x.Kind, subject(x.Store, x.Host)))
+				}
+			}
+		}
+	}
+}
+
+// connections: once all is healed a relay connects at most three times more.
+func (t *Truth) connections() {
+	for s := range t.stores {
+		st := &t.stores[s]
+		if !t.calm(s) || !st.relayed {
+			continue
+		}
+		n := 0
+		for _, at := range st.connects {
+			if at > t.End-healed {
+				n++
+			}
+		}
+		if n > 3 {
+			t.Fail(Convergence, t.End, fmt.Sprintf("the relay of %s connected %d times after all was healed", subject(s, -1), n))
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package truth
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// stormStores make a storm, and stormWindow is how long it is counted.
+	stormStores = 3
+	stormWindow = 5 * time.Minute
+	// stormMessages is how many messages it may make on each channel.
+	stormMessages = 8
+)
+
+// storm: many stores at once make few messages, and each of them is in one.
+func (t *Truth) storm() {
+	for _, s := range t.strikes {
+		if s.Many < stormStores {
+			continue
+		}
+		t.judges(Storm)
+		if t.excuses() > 0 {
+			continue
+		}
+		for ch := range 2 {
+			if n := t.messages(ch, s.At, s.At+stormWindow); n > stormMessages+t.others(s) {
+				t.Fail(Storm, s.At, fmt.Sprintf("%d stores at once made %d messages on channel %d in five minutes", s.Many, n, ch))
+			}
+		}
+	}
+}
+
+// messages counts the notices of faults that a channel got in a time.
+func (t *Truth) messages(ch int, from, until time.Duration) int {
+	t.names = t.names[:0]
+	for i := range t.told {
+		x := &t.told[i]
+		if x.Channel == ch && x.Change == "open" && x.At >= from && x.At < until && !slices.Contains(t.names, x.Notice) {
+			t.names = append(t.names, x.Notice)
+		}
+	}
+	return len(t.names)
+}
+
+// others counts what else may have been told.
+func (t *Truth) others(s Strike) int {
+	n := 0
+	for _, o := range t.strikes {
+		if o != s && o.Class == Outage {
+			n += max(1, o.Many)
+		}
+	}
+	return n
+}
