@@ -86,6 +86,65 @@ func TestARestoredFolderTellsNothingFalse(t *testing.T) {
 	})
 }
 
+// A notice that was not sent when the copy was made may have been taken, for
+// all that the copy knows: the fault is told, dated as it was, and its end.
+func TestARestoredFolderWithAnUnsentNotice(t *testing.T) {
+	dir, copied := t.TempDir()+"/table", t.TempDir()+"/copy"
+	synctest.Test(t, func(t *testing.T) {
+		r := &region{t: t, wires: &wires{listeners: map[string]*pipeListener{}}, kept: &keeper{}}
+		open := func() *running {
+			var err error
+			if r.table, err = local.Open(local.DefaultOptions(dir, "us-east-1")); err != nil {
+				t.Fatal(err)
+			}
+			n := r.start("a", "127.0.0.1:1", "127.0.0.1:2", r.table.Region("us-east-1"))
+			<-n.b.Ready()
+			return n
+		}
+		shut := func(n *running) {
+			if err := n.stop(); err != nil {
+				t.Error(err)
+			}
+			if err := r.table.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		n := open()
+		for range 5 {
+			r.beat("pos1")
+			r.beat("pos2")
+			time.Sleep(time.Minute)
+		}
+		r.kept.fail(true)
+		for range 5 {
+			r.beat("pos1")
+			time.Sleep(time.Minute)
+		}
+		shut(n)
+		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		r.kept.fail(false)
+		time.Sleep(3 * time.Hour)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(dir, os.DirFS(copied)); err != nil {
+			t.Fatal(err)
+		}
+		n = open()
+		for range 5 {
+			r.beat("pos1")
+			r.beat("pos2")
+			time.Sleep(time.Minute)
+		}
+		if got := r.kept.take(); got != "Hosts missing [pos2]; Hosts registered [pos2]" {
+			t.Errorf("told %q", got)
+		}
+		shut(n)
+	})
+}
+
 // beat posts a beat that promises the next within a minute.
 func (r *region) beat(host string) {
 	r.t.Helper()

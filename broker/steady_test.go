@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -80,8 +81,15 @@ func (l *pipeListener) Addr() net.Addr { return l.addr }
 
 // keeper is a channel that remembers the titles of what it took.
 type keeper struct {
-	mu     sync.Mutex // guards titles
+	mu     sync.Mutex // guards what follows
 	titles []string
+	fails  bool
+}
+
+func (k *keeper) fail(fails bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fails = fails
 }
 
 func (k *keeper) Name() incident.Channel { return "kept" }
@@ -89,6 +97,9 @@ func (k *keeper) Name() incident.Channel { return "kept" }
 func (k *keeper) Publish(_ context.Context, m notice.Message) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.fails {
+		return errors.New("out of order")
+	}
 	k.titles = append(k.titles, m.Title)
 	return nil
 }

@@ -13,6 +13,7 @@
 //	notice          notice#<UTC hour>   <region>#<ulid>
 //	history         hist#<store>#<day>  <region>#<incarnation>#<number>
 //	lease           lease               <region>
+//	mail            mail#<to>           <region>#<term>#<number>
 //	keys            set#<b>             <region>#key#<id>
 //	settings        set#<b>#op          <region>#<kind>#<id>
 //	what changed    set#head            <region>
