@@ -89,7 +89,7 @@ func (p *Presence) sendAsk(q *inflight) {
 }
 
 // answered takes the other region's answer. One from a term below the highest
-// that its node showed is no answer.
+// that is known of it is no answer.
 func (p *Presence) answered(e *Answered) {
 	q := p.asks[e.ID]
 	if q == nil {
@@ -97,12 +97,12 @@ func (p *Presence) answered(e *Answered) {
 		return
 	}
 	a := &e.Answer
-	if a.Term < p.theirTerm[a.Node] || len(a.Stores) != len(q.question.Stores) || len(a.Hosts) != len(q.question.Hosts) {
+	if a.Term < p.peerTerm() || len(a.Stores) != len(q.question.Stores) || len(a.Hosts) != len(q.question.Hosts) {
 		p.emit(&Refused{Reason: NotAnswer})
 		p.unanswered(e.ID)
 		return
 	}
-	p.theirTerm[a.Node] = a.Term
+	p.theirTerm = a.Term
 	delete(p.asks, e.ID)
 	if q.at >= p.peer.cutAt {
 		p.stepPeer(func(m *peer) { m.answered(p.now.Mono, a.Settles) })

@@ -35,6 +35,15 @@ func TestDecide(t *testing.T) {
 		{"down stays down while the other region is silent", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSilent, Blind: blind, Was: presence.Down}, presence.Down, false},
 		{"down stays down while the other region settles", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSays, Theirs: presence.ViewSettling, Was: presence.Down}, presence.Down, false},
 		{"down with a host that beats directly is a dead relay", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSays, Theirs: presence.ViewLost, Direct: true}, presence.RelayDead, false},
+		{"the link is cut: after blind it is down, one-sided", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerWaits, Link: presence.PeerCut, SinceLoss: blind, Blind: blind}, presence.Down, true},
+		{"the link is cut, and the store had no session there: nobody else could know", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerWaits, Link: presence.PeerCut, NoSessionThere: true, Blind: blind}, presence.Down, true},
+		{"the other region is dead: what was open here is decided here, at once", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSilent, Link: presence.PeerDead, OpenedHere: true, Blind: blind}, presence.Down, true},
+		{"the other region is dead: what only it saw is unknown", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSays, Theirs: presence.ViewOpen, Opens: 9, Link: presence.PeerDead, SinceLoss: time.Hour, Blind: blind}, presence.Unknown, false},
+		{"a region that suspects itself waits for an answer", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSilent, Link: presence.PeerDead, OpenedHere: true, Fleet: presence.FleetSuspects, SinceLoss: time.Hour, Blind: blind}, presence.Suspect, false},
+		{"a blind region knows nothing", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSilent, Link: presence.PeerCut, Fleet: presence.FleetBlind, SinceLoss: time.Hour, Blind: blind}, presence.Unknown, false},
+		{"a blind region takes an answer", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSays, Theirs: presence.ViewLost, Fleet: presence.FleetBlind, Blind: blind}, presence.Down, false},
+		{"two relays, one session: a conflict", presence.Facts{Mine: presence.ViewOpen, Conflict: true}, presence.Conflict, false},
+		{"two relays, no session: the other one lives", presence.Facts{Mine: presence.ViewLost, Conflict: true, Peer: presence.PeerSays, Theirs: presence.ViewLost}, presence.Suspect, false},
 		{"a goodbye that expired is down at once with one region", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerNone, ByeExpired: true}, presence.Down, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

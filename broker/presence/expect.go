@@ -212,7 +212,7 @@ func (p *Presence) withdraw(s *store) {
 	var gone []beat.HostID
 	for _, i := range s.order {
 		h := &s.hosts[i]
-		if h.declared || h.known() {
+		if h.declared || h.relayed || h.known() {
 			continue
 		}
 		gone = append(gone, h.id)

@@ -198,24 +198,34 @@ func (p *Presence) stepFleet() {
 		return
 	}
 	p.recount = false
-	state, path, since := p.fleet.state, p.fleet.path, p.fleet.since
+	before := p.fleet.state
 	p.fleet.step(p.now.Mono, p.peer.state == PeerCut || p.peer.state == PeerDead)
-	switch {
-	case p.fleet.state == FleetBlind && state != FleetBlind:
-		p.regionVerdict(p.opt.Region, RegionBlind, RegionIsBlind, p.counted(tallyDeaf), false)
-	case state == FleetBlind && p.fleet.state != FleetBlind:
-		p.regionVerdict(p.opt.Region, RegionWell, SeesAgain, nil, false)
-	}
-	switch {
-	case p.fleet.path && !path:
-		p.fleet.since = max(since, p.now.Mono-pathAfter)
-		p.regionVerdict(p.opt.Region, RegionPath, OpenThere, p.counted(tallyOpen), false)
-		p.fleet.since = since
-	case path && !p.fleet.path:
-		p.regionVerdict(p.opt.Region, RegionWell, SeesAgain, nil, false)
-	}
-	if state != p.fleet.state {
+	p.sayFleet()
+	if before != p.fleet.state {
 		p.touchLost()
+	}
+}
+
+// sayFleet says how this region is as a whole, if that changed: one fault at a
+// time, the worse one.
+func (p *Presence) sayFleet() {
+	cond, why, lost, since := RegionWell, SeesAgain, tally(0), p.fleet.since
+	switch {
+	case p.fleet.state == FleetBlind:
+		cond, why, lost = RegionBlind, RegionIsBlind, tallyDeaf
+	case p.fleet.path:
+		cond, why, lost, since = RegionPath, OpenThere, tallyOpen, p.now.Mono-pathAfter
+	}
+	was := p.saidFleet
+	if cond == was {
+		return
+	}
+	p.saidFleet = cond
+	if was != RegionWell {
+		p.regionVerdict(p.opt.Region, RegionWell, SeesAgain, nil, p.now.Mono)
+	}
+	if cond != RegionWell {
+		p.regionVerdict(p.opt.Region, cond, why, p.counted(lost), since)
 	}
 }
 

@@ -177,12 +177,14 @@ func (p *Presence) stepPeer(f func(*peer)) {
 	}
 	p.emit(&PeerIs{State: after})
 	if after == PeerDead {
-		p.saidPeer = true
-		p.regionVerdict(p.other(), RegionDown, OtherDead, nil, false)
+		since := p.peer.lifeAt
+		if since == 0 {
+			since = p.started.Mono
+		}
+		p.regionVerdict(p.other(), RegionDown, OtherDead, nil, since)
 	}
 	if before == PeerDead {
-		p.saidPeer = true
-		p.regionVerdict(p.other(), RegionWell, OtherAnswers, nil, false)
+		p.regionVerdict(p.other(), RegionWell, OtherAnswers, nil, p.now.Mono)
 	}
 	p.recount = true
 	p.touchLost()
@@ -192,8 +194,7 @@ func (p *Presence) stepPeer(f func(*peer)) {
 // node's start may be open.
 func (p *Presence) sayPeer() {
 	if !p.saidPeer && p.peer.seen {
-		p.saidPeer = true
-		p.regionVerdict(p.other(), RegionWell, OtherAnswers, nil, true)
+		p.regionVerdict(p.other(), RegionWell, OtherAnswers, nil, p.now.Mono)
 	}
 }
 
@@ -262,34 +263,25 @@ func (p *Presence) probe() {
 }
 
 // regionVerdict says how a region is as a whole.
-func (p *Presence) regionVerdict(r beat.Region, c Condition, why Reason, lost []beat.StoreID, first bool) {
+func (p *Presence) regionVerdict(r beat.Region, c Condition, why Reason, lost []beat.StoreID, since time.Duration) {
 	v := Verdict{
-		Region: r, Condition: c, Reason: why, Lost: lost, First: first, At: p.now.Wall, Since: p.now.Wall,
+		Region: r, Condition: c, Reason: why, Lost: lost, At: p.now.Wall, Since: p.now.At(since),
 		Cause: Cause{Node: string(r), Term: p.opt.Term}, SeenFrom: []beat.Region{p.opt.Region},
 	}
 	if r != p.opt.Region {
 		v.Cause.Term = p.peerTerm()
+		v.First = !p.saidPeer
+		p.saidPeer = true
 	}
-	switch c {
-	case RegionDown:
-		if p.peer.lifeAt != 0 {
-			v.Since = p.now.At(p.peer.lifeAt)
-			v.Uncertainty = p.now.Mono - p.peer.lifeAt
-		}
-	case RegionBlind, RegionPath:
-		v.Since = p.now.At(p.fleet.since)
+	if c == RegionDown {
+		v.Uncertainty = p.now.Mono - since
 	}
 	p.emit(&Decided{Verdict: v})
 }
 
-// peerTerm is the other region's term, as far as it is known.
-func (p *Presence) peerTerm() int64 {
-	term := p.peer.term
-	for _, t := range p.theirTerm {
-		term = max(term, t)
-	}
-	return term
-}
+// peerTerm is the highest term of the other region that is known: an answer
+// below it is none.
+func (p *Presence) peerTerm() int64 { return max(p.peer.term, p.theirTerm) }
 
 // lease takes the other region's lease. Another node there settles: it is asked.
 func (p *Presence) lease(e *Lease) {

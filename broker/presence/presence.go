@@ -96,13 +96,15 @@ type Presence struct {
 	lastAsked time.Duration
 	asking    []*store // want an ask
 	direct    uint64   // numbers the ups of direct hosts
-	theirTerm map[string]int64
+	theirTerm int64    // the highest of an answer
 
 	peer     peer
 	saidPeer bool // a verdict about the other region was given
 	fleet    fleet
-	recount  bool // the fleet's counts changed
-	settings *setting.Fleet
+	// saidFleet is what was said of this region last.
+	saidFleet Condition
+	recount   bool // the fleet's counts changed
+	settings  *setting.Fleet
 
 	now beat.Now
 	out []Out
@@ -114,7 +116,7 @@ func New(opt Options, now beat.Now) *Presence {
 		opt: opt, started: now, now: now, settleAt: now.Mono + opt.Settle, freshFrom: now.Mono, lastAsked: now.Mono - askGather,
 		back: comebacks{from: now.Mono}, peer: newPeer(now.Mono, opt.Blind), fleet: fleet{blind: opt.Blind, dueAt: never},
 		stores: make(map[beat.StoreID]*store), asks: make(map[uint64]*inflight),
-		theirTerm: make(map[string]int64), names: make(map[beat.HostID]beat.HostID),
+		names: make(map[beat.HostID]beat.HostID), saidFleet: RegionWell,
 	}
 	for _, r := range opt.Regions {
 		if r != opt.Region {

@@ -204,7 +204,7 @@ func (p *Presence) birth(conn Conn, r *beat.Report) {
 	switch {
 	case sameRelay && r.Epoch == s.epoch && r.Boot == s.boot && r.Seq <= s.seq && s.session != sessionNone:
 		p.emit(&Refused{ID: id, Reason: Duplicate})
-	case sameRelay && p.clash(conn, r, s):
+	case sameRelay && s.conflict != nil && p.clash(conn, r, s):
 	case sameRelay && r.Epoch <= s.epoch:
 		if s.session == sessionEnded && !s.stopped {
 			p.restartGrace(s)
@@ -214,6 +214,7 @@ func (p *Presence) birth(conn Conn, r *beat.Report) {
 	case !sameRelay && s.session == sessionOpen && slices.Contains(s.retired, r.Relay):
 		p.emit(&Close{Conn: conn, Reason: Retired})
 		p.emit(&Refused{ID: id, Reason: Retired})
+	case sameRelay && p.clash(conn, r, s): // it would be accepted: that proves it
 	default:
 		p.open(conn, r, s)
 	}
