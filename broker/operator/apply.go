@@ -2,9 +2,9 @@ package operator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -34,6 +34,7 @@ type Change struct {
 	Keys []string `json:"keys,omitempty"`
 	// Error is why it was not done; the other stores are not touched by it.
 	Error string `json:"error,omitempty"`
+	err   error
 }
 
 // Applied is what an Apply did.
@@ -140,7 +141,7 @@ func (d *Desk) carryOut(ctx context.Context, who Actor, stores map[beat.StoreID]
 		}
 		g.Go(func() (err error) {
 			if changed[i], err = d.change(ctx, who, c, stores[c.Store]); err != nil {
-				c.Error = err.Error()
+				c.Error, c.err = err.Error(), err
 			}
 			return nil
 		})
@@ -198,7 +199,7 @@ func (d *Desk) Declare(ctx context.Context, who Actor, id beat.StoreID, e settin
 		return Declared{}, err
 	}
 	if out.Failed > 0 {
-		return Declared{}, fmt.Errorf("%w: %w", ErrUnavailable, errors.New(out.Changes[0].Error))
+		return Declared{}, cmp.Or(out.Changes[0].err, ErrUnavailable)
 	}
 	is, _ := d.Declared(id)
 	return is, nil
