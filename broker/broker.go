@@ -65,6 +65,7 @@ func New(o Options) (*Broker, error) {
 		wake: make(chan struct{}, 1), opened: make(chan struct{}), ended: make(chan struct{}), armed: farAway, problem: "starting",
 	}
 	b.effects.core = b.core
+	b.effects.saver.holds = b.core.holds
 	b.effects.history = &historian{
 		records: b.records, home: b.core.homeOf, send: b.effects.send, timeout: o.TableTimeout,
 		log: b.log, metrics: m, queue: make(chan *presence.Journal, historyQueue),

@@ -167,6 +167,14 @@ func (c *core) settings(f *setting.Fleet, changed []beat.StoreID) {
 	c.do(&node.Settings{Fleet: f, Changed: changed})
 }
 
+// holds says whether the lease still lets this node write what only the active
+// node of a region may: another one may have taken over while it stood still.
+func (c *core) holds() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.node != nil && c.node.Until() > c.clock().Mono
+}
+
 // step is node.Step and all that follows from it. c.mu is held.
 func (c *core) step(e node.Event) {
 	now := c.clock()

@@ -33,23 +33,26 @@ func (b *Broker) Run(ctx context.Context) error {
 	late, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	b.effects.begin(late)
+	saving, full := context.WithCancel(late)
+	defer full()
 	saved := make(chan struct{})
 	go func() {
 		defer close(saved)
-		b.effects.saver.run(late)
+		b.effects.saver.run(saving)
 	}()
 	b.core.start(b.nodeOptions())
 	err := b.work(ctx)
 	// Doors and sender end first; then what their last words want written, and
-	// the lease last: its term fences those words.
+	// the lease last: it fences those words.
 	b.effects.drain(drainFor)
+	full()
+	<-saved
 	b.core.do(&node.Leave{})
 	select {
 	case <-b.core.ended:
 	case <-time.After(leaveFor):
 	}
 	stop()
-	<-saved
 	b.effects.wg.Wait()
 	if b.effects.nodes != nil {
 		b.effects.nodes.Close()

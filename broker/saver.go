@@ -25,7 +25,9 @@ type saver struct {
 	timeout time.Duration
 	log     *slog.Logger
 	metrics *metrics
-	wake    chan struct{}
+	// holds says whether the lease is held; while it is not, items wait.
+	holds func() bool
+	wake  chan struct{}
 
 	mu      sync.Mutex // guards what follows
 	pending map[table.Key]saving
@@ -33,8 +35,11 @@ type saver struct {
 }
 
 func newSaver(t table.Table, timeout time.Duration, log *slog.Logger, m *metrics) *saver {
-	return &saver{table: t, timeout: timeout, log: log, metrics: m, wake: make(chan struct{}, 1), pending: make(map[table.Key]saving)}
+	return &saver{holds: func() bool { return true }, table: t, timeout: timeout, log: log, metrics: m, wake: make(chan struct{}, 1), pending: make(map[table.Key]saving)}
 }
+
+// errNoLease is a node that may write nothing now.
+var errNoLease = errors.New("the lease is not held")
 
 // save queues an item, in the place of an older one of its key.
 func (s *saver) save(v saving) {
@@ -86,13 +91,16 @@ func (s *saver) run(ctx context.Context) {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLast)
 			defer cancel()
-			for batch := s.take(); len(batch) > 0 && s.write(last, batch) == nil; batch = s.take() {
+			for batch := s.take(); len(batch) > 0 && s.holds() && s.write(last, batch) == nil; batch = s.take() {
 			}
 			return
 		case <-s.wake:
 		}
 		for batch := s.take(); len(batch) > 0; batch = s.take() {
-			err := s.write(ctx, batch)
+			err := errNoLease
+			if s.holds() {
+				err = s.write(ctx, batch)
+			}
 			if err == nil {
 				retry = saveRetry
 				continue
