@@ -8,8 +8,8 @@ import (
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/truth"
 )
 
-// settled is how old a write must be to have reached the other replica.
-const settled = 10 * time.Second
+// replicated is how old a write must be to have reached the other replica.
+const replicated = 10 * time.Second
 
 // finish tells the truth what both regions know at the end.
 func (t *witness) finish() {
@@ -50,10 +50,10 @@ func (t *witness) merge() {
 			return
 		}
 	}
-	if w.truth.truth.Quiet > w.now-3*settled {
+	if w.truth.truth.Quiet > w.now-3*replicated {
 		return
 	}
-	limit := w.wall().Add(-settled).UnixNano()
+	limit := w.wall().Add(-replicated).UnixNano()
 	a, b := w.tables.replicas[0], w.tables.replicas[1]
 	for _, pair := range [...][2]*replica{{a, b}, {b, a}} {
 		if what := pair[0].differs(pair[1], limit); what != "" {

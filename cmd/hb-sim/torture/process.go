@@ -306,6 +306,10 @@ func (p *process) call(o *link.Call) {
 			answer(nil)()
 		}
 	})
+	if w.bridge.refuse {
+		p.later(time.Millisecond, answer(nil))
+		return
+	}
 	request := w.copyRequest(o.Request)
 	w.bridge.carry(p.region, func() {
 		q := w.active(1 - p.region)

@@ -33,10 +33,11 @@ type till struct {
 
 	prefers int // the region that a direct one tries first
 	alive   bool
-	life    int    // what an older life began ends in nothing
-	conn    uint64 // its MQTT connection; 0: none
-	cut     bool   // its cable
-	held    bool   // a beat waits in its socket
+	life    int      // what an older life began ends in nothing
+	conn    uint64   // its MQTT connection; 0: none
+	cut     bool     // its cable
+	held    bool     // a beat waits in its socket
+	past    []uint64 // its last connections that are over
 	// shadow: it is a second computer with another's name.
 	shadow bool
 	// failing: it says that it is unwell.
@@ -95,6 +96,9 @@ func (t *till) publish(r *relay) {
 	if t.conn == 0 {
 		t.w.lastLan++
 		t.conn = t.w.lastLan
+		if t.past = append(t.past, t.conn); len(t.past) > 2 {
+			t.past = append(t.past[:0], t.past[1:]...)
+		}
 		t.lan(r, &roster.Connected{From: t.source(), Host: t.id})
 	}
 	t.lan(r, &roster.Beat{From: t.source(), Beat: t.word()})

@@ -70,6 +70,7 @@ type conn struct {
 	held                  [2][]packet
 	last                  [2]time.Duration // no packet arrives before it
 	heard                 time.Duration    // when the broker read last
+	report                []byte           // the last one
 }
 
 // dial begins a connection; nil: nothing listens there.
@@ -311,6 +312,7 @@ func (p *process) report(c *conn, k packet) {
 		c.send(down, packet{kind: packetEnd})
 		return
 	}
+	c.report = k.raw
 	p.step(&presence.Report{Conn: c.id, Report: r})
 	if c.brokerOpen {
 		c.send(down, packet{kind: packetPuback, seq: k.seq})
@@ -327,6 +329,7 @@ func (p *process) ended(c *conn) {
 		p.conns = slices.Delete(p.conns, i, i+1)
 	}
 	c.forget()
+	c.path.relay.store.remember(c)
 	p.step(&presence.Ended{Conn: c.id, ID: c.who, Death: c.death})
 }
 

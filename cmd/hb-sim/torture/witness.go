@@ -89,6 +89,7 @@ func (t *witness) hostBye(h *till) {
 	t.truth.Bye(t.w.now, h.store.index, h.index)
 }
 
+func (t *witness) failing(h *till)         { t.truth.Failing(h.store.index, h.index) }
 func (t *witness) hostMoves(h *till)       { t.truth.Moved(h.store.index, h.index) }
 func (t *witness) cable(h *till, cut bool) { t.truth.Cable(t.w.now, h.store.index, h.index, cut) }
 

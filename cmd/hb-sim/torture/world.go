@@ -62,6 +62,7 @@ type store struct {
 	tills   []*till
 	doubles []*till
 	wan     [2]bool // its way to a region is cut
+	past    []past  // connections that are over
 }
 
 // relayGone: the connections of the store's tills to the relay are over.

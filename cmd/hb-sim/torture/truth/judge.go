@@ -74,7 +74,7 @@ func (t *Truth) falsity() {
 		if x.Change != "open" || x.Store < 0 {
 			continue
 		}
-		t.judges(Falsity)
+		t.Judges(Falsity)
 		from := t.since(x)
 		st := &t.stores[x.Store]
 		if x.OneSided && (t.bridge.held(from, x.At, tail) || t.region[1-x.Region].held(from, x.At, tail)) {
@@ -147,7 +147,7 @@ func (t *Truth) duplicates() {
 					n++
 				}
 			}
-			t.judges(Duplicates)
+			t.Judges(Duplicates)
 			v := &t.told[x]
 			if n > most && n > most+t.answersLost(v) {
 				t.Fail(Duplicates, v.At, fmt.Sprintf("%s of %s (k=%d) was sent %d times, at most %d are excused", v.Change, subject(v.Store, v.Host), v.K, n, most+t.answersLost(v)))
@@ -175,7 +175,7 @@ func (t *Truth) closure() {
 		var x *Told
 		for _, at := range t.keys[i].told {
 			x = &t.told[at]
-			t.judges(Closure)
+			t.Judges(Closure)
 			switch x.Change {
 			case "open":
 				if x.K < last {
@@ -218,7 +218,7 @@ func (t *Truth) identity() {
 			if x.Change != "open" {
 				continue
 			}
-			t.judges(Identity)
+			t.Judges(Identity)
 			for b := a + 1; b < len(told); b++ {
 				y := &t.told[told[b]]
 				if y.Change == "open" && y.K == x.K && (y.Store != x.Store || y.Host != x.Host) {
@@ -242,7 +242,7 @@ func (t *Truth) loss() {
 			if d.from == 0 || until-d.from < storeBound+t.delay(d.from, until)+t.crowd(d.from, until) {
 				continue
 			}
-			t.judges(Loss)
+			t.Judges(Loss)
 			for ch := range 2 {
 				if !t.tells(s, -1, ch, d.from-2*time.Minute, until+time.Second) {
 					t.Fail(Loss, d.from, fmt.Sprintf("%s was out from %v to %v, and channel %d was not told", subject(s, -1), d.from, until, ch))
@@ -266,7 +266,7 @@ func (t *Truth) hostLoss(s int) {
 			if d.from == 0 || until-d.from < bound || h.bye.held(d.from, until, 0) || st.down.held(d.from, until, 6*time.Minute) || t.out(s, d.from, until) {
 				continue
 			}
-			t.judges(Loss)
+			t.Judges(Loss)
 			for ch := range 2 {
 				if !t.tells(s, i, ch, d.from-time.Second, until+time.Second) && !t.tells(s, -1, ch, d.from-lookback, until+time.Second) {
 					t.Fail(Loss, d.from, fmt.Sprintf("%s was out from %v to %v, and channel %d was not told", subject(s, i), d.from, until, ch))
@@ -348,7 +348,7 @@ func (t *Truth) isolation() {
 				continue
 			}
 			if t.bridge.held(x.At-90*time.Second, x.At, 0) && t.seesNobody(g, x.At) {
-				t.judges(Isolation)
+				t.Judges(Isolation)
 				if !t.out(x.Store, x.At-lookback, x.At) {
 					t.Fail(Isolation, x.At, "a region that sees nobody told of "+subject(x.Store, -1))
 				}

@@ -48,7 +48,7 @@ func (t *Truth) convergence() {
 		if !t.calm(x.Store) || !st.relayed || st.down.on() {
 			continue
 		}
-		t.judges(Convergence)
+		t.Judges(Convergence)
 		if x.Host < 0 {
 			if x.State != "up" {
 				t.Fail(Convergence, t.End, fmt.Sprintf("region %d says that %s is %s, and it is up", x.Region, subject(x.Store, -1), x.State))
@@ -73,7 +73,7 @@ func (t *Truth) openAtEnd() {
 			continue
 		}
 		st := &t.stores[x.Store]
-		t.judges(Convergence)
+		t.Judges(Convergence)
 		out := st.down.on()
 		switch x.Kind {
 		case "host-missing":
@@ -88,7 +88,7 @@ func (t *Truth) openAtEnd() {
 		}
 		for _, y := range t.open[i+1:] {
 			if y.Store == x.Store && y.Host == x.Host && y.Kind == x.Kind && y.Region != x.Region {
-				t.judges(Identity)
+				t.Judges(Identity)
 				if y.Incident != x.Incident {
 					t.Fail(Identity, t.End, fmt.Sprintf("the regions know the %s of %s by two ids", x.Kind, subject(x.Store, x.Host)))
 				}

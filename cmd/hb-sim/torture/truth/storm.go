@@ -20,7 +20,7 @@ func (t *Truth) storm() {
 		if s.Many < stormStores {
 			continue
 		}
-		t.judges(Storm)
+		t.Judges(Storm)
 		if t.excuses() > 0 {
 			continue
 		}

@@ -86,6 +86,7 @@ type host struct {
 	interval         time.Duration
 	direct           bool
 	moved            bool
+	failing          bool
 }
 
 type store struct {
@@ -167,7 +168,7 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 		h.cable.reset()
 		h.bye.reset()
 		h.dead.set(0, true)
-		h.moved = false
+		h.moved, h.failing = false, false
 	}
 }
 
@@ -205,6 +206,9 @@ func (t *Truth) BridgeIs(at time.Duration, good bool) { t.bridge.set(at, !good) 
 // Odd says that a store has two of something.
 func (t *Truth) Odd(s int) { t.stores[s].odd = true }
 
+// Failing says that a host says that it is unwell.
+func (t *Truth) Failing(s, h int) { t.stores[s].hosts[h].failing = true }
+
 // Skewed says that a wall clock jumped.
 func (t *Truth) Skewed() { t.skewed = true }
 
@@ -232,12 +236,12 @@ func (t *Truth) Saved(what string) {
 }
 
 // Steady says that the mesh was steady for a while: Saved would have said so.
-func (t *Truth) Steady() { t.judges(Bounds) }
+func (t *Truth) Steady() { t.Judges(Bounds) }
 
 // Merged says whether both replicas hold the same at the end; what names the
 // first item that differs.
 func (t *Truth) Merged(same bool, what string) {
-	t.judges(Writers)
+	t.Judges(Writers)
 	if !same {
 		t.Fail(Writers, t.End, "the replicas differ: "+what)
 	}
@@ -245,7 +249,7 @@ func (t *Truth) Merged(same bool, what string) {
 
 // Inert says that stale input came, and whether it changed anything.
 func (t *Truth) Inert(changed bool, what string) {
-	t.judges(Stale)
+	t.Judges(Stale)
 	if changed {
 		t.Fail(Stale, t.now, what)
 	}
@@ -253,7 +257,7 @@ func (t *Truth) Inert(changed bool, what string) {
 
 // Replayed is the same schedule without a node's death: what was told there.
 func (t *Truth) Replayed(missing, extra string) {
-	t.judges(Restart)
+	t.Judges(Restart)
 	if missing != "" {
 		t.Fail(Restart, t.End, "without the death of a node people were told of "+missing)
 	}
@@ -269,5 +273,5 @@ func (t *Truth) Fail(p Property, at time.Duration, what string) {
 	}
 }
 
-// Judged says that a property had something to judge.
-func (t *Truth) judges(p Property) { t.Judged[p]++ }
+// Judges says that a property had something to judge.
+func (t *Truth) Judges(p Property) { t.Judged[p]++ }
