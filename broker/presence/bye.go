@@ -33,9 +33,10 @@ func (s *store) comesUp(from time.Time, without time.Duration) time.Time {
 
 // goodbye ends a session on purpose: it promises a return (P10).
 func (p *Presence) goodbye(s *store, r *beat.Report) {
-	s.session, s.stopped, s.stoppedAt, s.saveNow = sessionEnded, true, p.now.Mono, true
+	p.enter(s, sessionEnded)
+	s.stopped, s.stoppedAt, s.saveNow = true, p.now.Mono, true
 	s.suspectAt, s.openAt = p.now.Mono, p.now.Mono
-	s.restarts = restarts(r)
+	s.restarts = r.Restart
 	s.lastLife = p.now.At(s.lastReport)
 	p.promise(s)
 	p.touch(s)

@@ -22,24 +22,29 @@ func checkReport(r *beat.Report) Refusal {
 	case r.MonoMs > maxMonoMs, r.ReportEveryMs == 0, r.ReportEveryMs > maxEveryMs:
 		return BadReport
 	case r.Picture != nil:
-		return checkPicture(r.Picture)
+		return checkPicture(r.Picture, r.MonoMs)
 	default:
 		return NotRefused
 	}
 }
 
-// checkPicture wants every host once, in the order of their ids. An age beyond
-// the relay's own uptime is cut at it where it is dated; one beyond any life is
-// a lie.
-func checkPicture(p *beat.Picture) Refusal {
+// checkPicture wants every host once, in the order of their ids, and none that
+// lives and beat last before its relay's clock began.
+func checkPicture(p *beat.Picture, monoMs uint64) Refusal {
 	if len(p.Hosts) > beat.MaxHosts {
 		return BadPicture
 	}
 	for i := range p.Hosts {
 		h := &p.Hosts[i]
-		if h.Host == "" || i > 0 && p.Hosts[i-1].Host >= h.Host || h.State >= beat.Covered || h.AgeMs > maxAgeMs || h.Number >= beat.MaxCounter {
+		switch {
+		case h.Host == "", i > 0 && p.Hosts[i-1].Host >= h.Host, h.State >= beat.Covered, h.Number >= beat.MaxCounter:
+			return BadPicture
+		case h.AgeMs > maxAgeMs, h.State.Alive() && h.AgeMs > monoMs:
 			return BadPicture
 		}
+	}
+	if l := p.Lan; l != nil && (l.Number == 0 || l.Number >= beat.MaxCounter || l.AgeMs > maxAgeMs) {
+		return BadPicture
 	}
 	return NotRefused
 }

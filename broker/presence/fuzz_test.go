@@ -78,6 +78,8 @@ func TestImpossibleReportsChangeNothing(t *testing.T) {
 		"more hosts than a store":   func(r *beat.Report) { r.Picture.Hosts = make([]beat.HostReport, beat.MaxHosts+1) },
 		"a host without a name":     func(r *beat.Report) { r.Picture.Hosts[0].Host = "" },
 		"an age beyond any life":    func(r *beat.Report) { r.Picture.Hosts[0].AgeMs = 1 << 62 },
+		"an age beyond its uptime":  func(r *beat.Report) { r.Picture.Hosts[0].AgeMs = r.MonoMs + 1 },
+		"a LAN without a number":    func(r *beat.Report) { r.Picture.Lan = &beat.Lan{Dead: true} },
 		"a clock beyond any uptime": func(r *beat.Report) { r.MonoMs = 1 << 62 },
 		"no promise":                func(r *beat.Report) { r.ReportEveryMs = 0 },
 		"an epoch out of range":     func(r *beat.Report) { r.Epoch = beat.MaxCounter },

@@ -186,7 +186,7 @@ func (p *Presence) picture(s *store, r *beat.Report, mono time.Duration) {
 	for i := range r.Picture.Hosts {
 		p.pictureHost(s, &r.Picture.Hosts[i], mono)
 	}
-	p.takeLan(s, r)
+	p.takeLan(s, r, mono)
 	// A relay that lost its disk does not know all hosts: it retired none.
 	sameDisk := s.pictured == r.Incarnation
 	s.pictured = r.Incarnation

@@ -21,6 +21,7 @@ func (p *Presence) judge(s *store) {
 	p.judgeDirect(s)
 	p.decide(s)
 	p.count(s)
+	p.sayLan(s)
 	p.judgeHosts(s)
 	p.judgeExpected(s)
 	p.save(s)

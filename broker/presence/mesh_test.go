@@ -49,6 +49,8 @@ type relay struct {
 	boot     byte
 	hosts    []beat.HostReport
 	number   beat.Number
+	lan      *beat.Lan
+	restarts bool // its next goodbye is a restart's
 	sessions map[beat.Region]*uplink
 	cut      map[beat.Region]bool
 	acked    map[beat.Region]time.Duration
@@ -234,7 +236,7 @@ func (m *mesh) report(r *relay, n *region, kind beat.Kind) {
 		return
 	}
 	u.seq++
-	p := &beat.Picture{Hosts: slices.Clone(r.hosts)}
+	p := &beat.Picture{Hosts: slices.Clone(r.hosts), Lan: r.lan}
 	there := n.other().name
 	age := uint64(1 << 32)
 	if at, ok := r.acked[there]; ok {
@@ -243,7 +245,7 @@ func (m *mesh) report(r *relay, n *region, kind beat.Kind) {
 	n.do(&presence.Report{Conn: u.conn, Report: &beat.Report{
 		V: beat.Wire, Kind: kind, Store: r.store, Relay: "r1", Incarnation: beat.Incarnation{1}, Boot: beat.Boot{r.boot},
 		Epoch: u.epoch, Seq: u.seq, MonoMs: uint64(m.now.Mono.Milliseconds()), ReportEveryMs: uint32(reportEvery.Milliseconds()),
-		KeepaliveMs: 20000, Hash: p.Hash(), Picture: p,
+		KeepaliveMs: 20000, Hash: p.Hash(), Picture: p, Restart: r.restarts && kind == beat.Goodbye,
 		Others: []beat.Witness{{Region: there, Session: r.sessions[there] != nil, AckAgeMs: age}},
 	}})
 	if !n.stall {

@@ -85,6 +85,8 @@ type Presence struct {
 	back      comebacks
 
 	stores map[beat.StoreID]*store
+	// sessions is how many of them have an open session.
+	sessions int
 	names  map[beat.HostID]beat.HostID // interned: stores name their hosts alike
 	due    dueHeap
 	// changed are the stores that were touched: they are judged at the end of

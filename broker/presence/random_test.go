@@ -17,7 +17,6 @@ import (
 type chance struct {
 	r    *rand.Rand
 	now  beat.Now
-	mono uint64
 	asks uint64
 }
 

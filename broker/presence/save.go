@@ -26,6 +26,8 @@ type storeDoc struct {
 	LastSeen    time.Time        `json:"lastSeen"`
 	StoppedAt   time.Time        `json:"stoppedAt,omitzero"`
 	Restarts    bool             `json:"restarts,omitempty"`
+	// Lan says that its LAN was said to be dead.
+	Lan bool `json:"lan,omitempty"`
 	// Date is the day of the hosts' Seen, in days since 1970-01-01.
 	Date  int       `json:"date,omitempty"`
 	Hosts []hostDoc `json:"hosts,omitempty"`
@@ -98,7 +100,7 @@ func (p *Presence) storeItem(s *store) StoreItem {
 	if s.stopped {
 		d.StoppedAt, d.Restarts = p.now.At(s.stoppedAt).UTC(), s.restarts
 	}
-	d.Date = s.days.date
+	d.Date, d.Lan = s.days.date, s.lan.said
 	for _, i := range s.order {
 		if h := &s.hosts[i]; h.relayed {
 			hd := hostDoc{Host: h.id, State: h.relay, Number: h.number, IntervalMs: int64(h.intervalMs), Seen: h.seen}
@@ -201,7 +203,7 @@ func (p *Presence) loadStore(item *StoreItem) {
 		s.stoppedAt = p.now.Mono - max(0, p.now.Wall.Sub(d.StoppedAt))
 		p.promise(s)
 	}
-	s.days.date = d.Date
+	s.days.date, s.lan.dead, s.lan.said = d.Date, d.Lan, d.Lan
 	for _, hd := range d.Hosts {
 		p.loadHost(s, &hd)
 	}

@@ -83,6 +83,8 @@ func (m *mesh) act(w []string) error {
 				r.sessions[beat.Region(w[3])] = nil // half open: the broker hears nothing
 			}
 		}
+	case w[0] == "lan":
+		m.lanLine(w[1] == "dies", m.relays[w[2]], w[3:])
 	case w[0] == "host":
 		return m.hostLine(w)
 	case w[0] == "direct":
@@ -115,7 +117,8 @@ func (m *mesh) relayLine(w []string) error {
 			m.startRelay(r.store, w[3:])
 		case "killed", "unpowered":
 			m.stopRelay(r, w[2] == "killed")
-		case "bye":
+		case "bye", "restarts":
+			r.restarts = w[2] == "restarts"
 			for _, n := range m.regions {
 				m.report(r, n, beat.Goodbye)
 			}
@@ -173,6 +176,22 @@ func (m *mesh) set(r *relay, host beat.HostID, state beat.HostState) {
 	r.hosts[i].State, r.hosts[i].Number, r.hosts[i].IntervalMs = state, r.number, 5000
 	for _, n := range m.regions {
 		m.report(r, n, beat.Steady)
+	}
+}
+
+// lanLine does "lan dies demo pos1 pos2" and "lan heals demo pos1": the LAN is
+// dead before the hosts are told missing, and well after they are told up.
+func (m *mesh) lanLine(dies bool, r *relay, hosts []string) {
+	state := beat.Up
+	if dies {
+		state = beat.Missing
+	}
+	for i, h := range hosts {
+		if dies && i == 0 || !dies && i == len(hosts)-1 {
+			r.number++
+			r.lan = &beat.Lan{Dead: dies, Number: r.number}
+		}
+		m.set(r, beat.HostID(h), state)
 	}
 }
 

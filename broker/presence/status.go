@@ -58,15 +58,7 @@ func (p *Presence) Status(now beat.Now, id beat.StoreID) (st StoreStatus, ok boo
 }
 
 // Sessions is how many relays have an open session here.
-func (p *Presence) Sessions() int {
-	n := 0
-	for _, s := range p.stores {
-		if s.session == sessionOpen {
-			n++
-		}
-	}
-	return n
-}
+func (p *Presence) Sessions() int { return p.sessions }
 
 func (p *Presence) status(now beat.Now, s *store) StoreStatus {
 	p.now = now

@@ -64,7 +64,7 @@ type store struct {
 	hosts    []host
 	order    []uint16 // of hosts, by their ids
 	waiting  bool     // a host waits for the other region's word
-	lan      bool     // its LAN is dead: its hosts vanished together (L3)
+	lan      lan
 
 	// What the other region says of the store.
 	theirs    StoreView
@@ -238,7 +238,8 @@ func (p *Presence) open(conn Conn, r *beat.Report, s *store) {
 	}
 	p.cameBack(s)
 	s.rememberBoot(r.Boot)
-	s.relay, s.session, s.conn, s.opened = r.Relay, sessionOpen, conn, true
+	p.enter(s, sessionOpen)
+	s.relay, s.conn, s.opened = r.Relay, conn, true
 	s.incarnation, s.boot, s.epoch, s.seq = r.Incarnation, r.Boot, r.Epoch, 0
 	s.software, s.stopped, s.byeExpired, s.rebirths, s.clock = r.Software, false, false, 0, offset{}
 	s.forgetTheirs()
@@ -325,10 +326,22 @@ func (p *Presence) ended(e *Ended) {
 	p.suspect(s, p.now.Mono)
 }
 
+// enter changes the state of a store's session, and counts the open ones.
+func (p *Presence) enter(s *store, to session) {
+	if s.session == sessionOpen {
+		p.sessions--
+	}
+	if to == sessionOpen {
+		p.sessions++
+	}
+	s.session = to
+}
+
 // suspect ends the open session: grace runs from at.
 func (p *Presence) suspect(s *store, at time.Duration) {
 	s.lastLife = p.now.At(s.lastReport)
-	s.session, s.suspectAt, s.openAt = sessionEnded, at, at
+	p.enter(s, sessionEnded)
+	s.suspectAt, s.openAt = at, at
 	s.forgetTheirs()
 	p.touch(s)
 }
