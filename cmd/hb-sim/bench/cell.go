@@ -30,6 +30,7 @@ type cellNode struct {
 	answer *node.Respond
 	outs   []node.Out
 	saved  costs
+	used   time.Duration // of a processor, in its steps
 }
 
 // cellEvent is what a command led to.
@@ -68,7 +69,9 @@ func (c *cell) step(n *cellNode, e node.Event) {
 
 func (c *cell) one(next cellEvent) {
 	n := next.at
+	start := cpu()
 	outs := n.Step(c.now, next.e, n.outs[:0])
+	n.used += cpu() - start
 	for _, o := range outs {
 		c.do(n, o)
 	}
@@ -107,7 +110,9 @@ func (c *cell) do(n *cellNode, o node.Out) {
 // call lets the other region answer, in the middle of this one's step: its own
 // consequences wait.
 func (c *cell) call(n *cellNode, o *link.Call) {
+	start := cpu()
 	outs := n.other.Step(c.now, &node.Received{Request: o.Request}, nil)
+	n.other.used += cpu() - start
 	for _, out := range outs {
 		c.do(n.other, out)
 	}
@@ -117,6 +122,14 @@ func (c *cell) call(n *cellNode, o *link.Call) {
 	}
 	n.other.answer = nil
 	c.later(n, called)
+}
+
+// busier is what the busier region's steps took of a processor since the last
+// call.
+func (c *cell) busier() time.Duration {
+	d := max(c.regions[0].used, c.regions[1].used)
+	c.regions[0].used, c.regions[1].used = 0, 0
+	return d
 }
 
 // run lets time pass: nothing comes from relays meanwhile.

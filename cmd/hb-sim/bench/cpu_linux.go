@@ -19,16 +19,6 @@ func processorTime() (time.Duration, bool) {
 	return time.Duration(t.Nano()), true
 }
 
-// processCPU is how long all threads of this process have computed, the garbage
-// collector's among them.
-func processCPU() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
-}
-
 // residentMemory is what this process has in memory, in bytes.
 func residentMemory() int64 {
 	raw, err := os.ReadFile("/proc/self/statm")

@@ -10,11 +10,6 @@ import (
 // processorTime is not known here: the wall clock has to do.
 func processorTime() (time.Duration, bool) { return 0, false }
 
-var started = time.Now()
-
-// processCPU is not known here either.
-func processCPU() time.Duration { return time.Since(started) }
-
 // residentMemory is what the runtime has of the system's memory, in bytes.
 func residentMemory() int64 {
 	var m runtime.MemStats

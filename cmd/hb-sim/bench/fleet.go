@@ -152,6 +152,8 @@ var errUncounted = errors.New("the messages do not list what happened")
 
 // allLost is a whole cell that is lost at once, and comes back.
 func (b *Bench) allLost(ctx context.Context) ([]Row, error) {
+	runtime.LockOSThread() // whose time it is
+	defer runtime.UnlockOSThread()
 	c := newCell()
 	stores := c.fleet(b.plan.stores)
 	for i := range stores {
@@ -165,20 +167,17 @@ func (b *Bench) allLost(ctx context.Context) ([]Row, error) {
 	if len(c.sent) != 0 {
 		return nil, fmt.Errorf("%w: %d before anything was lost", errUncounted, len(c.sent))
 	}
-	runtime.GC()
-	used := processCPU()
+	c.busier()
 	for i := range stores {
 		c.lost(&stores[i])
 	}
 	c.run(5 * time.Minute)
-	lost, messages := processCPU()-used, len(c.sent)
+	lost, messages := c.busier(), len(c.sent)
 	if n := listed(c.sent, incident.Opened); n != len(stores) {
 		return nil, fmt.Errorf("%w: %d of %d stores", errUncounted, n, len(stores))
 	}
 
 	c.sent = nil
-	runtime.GC()
-	used = processCPU()
 	pause := 30 * time.Second / time.Duration(len(stores))
 	for i := range stores {
 		if err := c.born(&stores[i]); err != nil {
@@ -186,18 +185,20 @@ func (b *Bench) allLost(ctx context.Context) ([]Row, error) {
 		}
 		c.run(pause)
 	}
-	back := processCPU() - used
-	c.run(5 * time.Minute)
+	back := c.busier()
+	if err := c.steady(ctx, stores, 6*time.Minute); err != nil {
+		return nil, err
+	}
 	faults := listed(c.sent, incident.Opened)
 	if n := listed(c.sent, incident.Recovered); n != len(stores) {
 		return nil, fmt.Errorf("%w: %d of %d stores came back", errUncounted, n, len(stores))
 	}
 	b.say("fleet: %d stores lost at once: %d messages; their recoveries: %d", len(stores), messages, len(c.sent))
-	name := fmt.Sprintf("%d stores lost at once, both regions' decisions until notices are handed over", len(stores))
+	name := fmt.Sprintf("%d stores lost at once: a region decides, groups and hands over", len(stores))
 	return []Row{
 		{Name: name, Value: lost.Seconds(), Unit: "s", Goal: 2, AtMost: true},
 		{Name: fmt.Sprintf("messages about %d stores lost at once", len(stores)), Value: float64(messages), Unit: "messages", Goal: 20, AtMost: true},
-		{Name: fmt.Sprintf("%d relays come back within 30 s, both regions", len(stores)), Value: back.Seconds(), Unit: "s", Goal: 5, AtMost: true},
+		{Name: fmt.Sprintf("%d relays come back within 30 s: a region's processor time", len(stores)), Value: back.Seconds(), Unit: "s", Goal: 5, AtMost: true},
 		{Name: "false notices while they come back", Value: float64(faults), Unit: "messages", Goal: 0, AtMost: true},
 	}, nil
 }
