@@ -207,7 +207,7 @@ func (t *tables) leases(region int) (own, theirs *lease.Item) {
 				r.memo = l
 			}
 		}
-		if r.item.Writer() == t.w.names[region] {
+		if r.item.SK == string(t.w.names[region]) {
 			own = l
 		} else {
 			theirs = l
@@ -255,9 +255,16 @@ func (t *tables) stores(region int) []presence.StoreItem {
 func (t *tables) mail(region int) []wire.Mail {
 	var all []wire.Mail
 	t.replicas[region].rows(record.MailPK(t.w.names[region]), func(r *row) {
-		if m, why := record.ReadMail(r.item); why == "" {
-			all = append(all, m)
+		m, ok := r.memo.(*wire.Mail)
+		if !ok {
+			letter, why := record.ReadMail(r.item)
+			if why != "" {
+				return
+			}
+			m = &letter
+			r.memo = m
 		}
+		all = append(all, *m)
 	})
 	return all
 }
