@@ -59,6 +59,11 @@ $(LINT): .ci/lint/go.mod .ci/lint/go.sum
 	@echo "building the linter (minutes, once)"
 	cd .ci/lint && go build -o $(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+# A range of seeds that was never played before: ARGS="--from S" plays one again.
+.PHONY: torture
+torture: build ## break a simulated mesh 1,000,000 times, and judge what people were told
+	@exec bin/hb-sim torture --seeds 1000000 --shrink $(ARGS)
+
 .PHONY: bench
 bench: build ## measure against bare mochi and mosquitto; prints the table
 	.ci/mosquitto
