@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/dashboard"
@@ -44,10 +43,11 @@ type known struct {
 	settled bool
 	peer    presence.PeerState
 	home    beat.Region
-	// store is false where nobody of it ever came; host likewise.
+	// hasStore is false where nobody of it ever came; hasHost likewise.
 	hasStore, hasHost bool
 	store             presence.StoreStatus
-	host              presence.HostStatus
+	seen              presence.Explanation
+	host              presence.HostExplained
 	// incidents are the subject's open ones, a host's store's too.
 	incidents []incident.Incident
 	// unheard says that the other region did not answer.
@@ -67,11 +67,9 @@ func (c *core) known(store beat.StoreID, host beat.HostID) (known, error) {
 	}
 	k.peer, _ = c.node.Peer()
 	k.store, k.hasStore = c.presence.Status(now, store)
-	if host != "" && k.hasStore {
-		hosts, _ := c.presence.Hosts(now, store)
-		if i := slices.IndexFunc(hosts, func(h presence.HostStatus) bool { return h.Host == host }); i >= 0 {
-			k.host, k.hasHost = hosts[i], true
-		}
+	k.seen, _ = c.presence.Explain(now, store)
+	if i := slices.IndexFunc(k.seen.Hosts, func(h presence.HostExplained) bool { return h.Host == host }); i >= 0 {
+		k.host, k.hasHost = k.seen.Hosts[i], true
 	}
 	for _, i := range c.book.Incidents(true) {
 		if i.Store == store && (i.Host == host || i.Host == "") {
@@ -79,89 +77,4 @@ func (c *core) known(store beat.StoreID, host beat.HostID) (known, error) {
 		}
 	}
 	return k, nil
-}
-
-// facts are the evidence, in the order in which people read it.
-func (k *known) facts() []dashboard.Fact {
-	var out []dashboard.Fact
-	add := func(name, value string) {
-		if value != "" {
-			out = append(out, dashboard.Fact{Name: name, Value: value})
-		}
-	}
-	node := fmt.Sprintf("%s, term %d", k.node, k.term)
-	if !k.settled {
-		node += ", settling: opens nothing from silence"
-	}
-	add("node", node)
-	if !k.hasStore {
-		add("store", "never seen here")
-		return out
-	}
-	s := &k.store
-	add("store", fmt.Sprintf("%s for %s%s", s.State, age(k.now, s.Since), because(string(s.Reason))))
-	add("its own view", string(s.Mine))
-	add("relay", strings.TrimSpace(fmt.Sprintf("%s %s", s.Relay, s.Software)))
-	if !s.LastReport.IsZero() {
-		add("last report", age(k.now, s.LastReport)+" ago")
-	}
-	if s.Journal > 0 || s.JournalLost > 0 {
-		add("journal", fmt.Sprintf("%d to come, %d lost", s.Journal, s.JournalLost))
-	}
-	if k.hasHost {
-		k.hostFacts(add)
-	}
-	for i := range k.incidents {
-		x := &k.incidents[i]
-		told := "not told"
-		switch {
-		case len(x.Told) > 0:
-			told = fmt.Sprintf("told %s by %s", join(x.Told), x.Teller)
-		case x.Waits != "":
-			told = x.Waits
-		}
-		add(string(x.Kind), fmt.Sprintf("%s, k %d, %s", x.ID, x.K, told))
-	}
-	return out
-}
-
-func (k *known) hostFacts(add func(name, value string)) {
-	h := &k.host
-	add("host", fmt.Sprintf("%s for %s%s", h.State, age(k.now, h.Since), because(h.Reason)))
-	if !h.LastBeat.IsZero() {
-		add("last beat", age(k.now, h.LastBeat)+" ago")
-	}
-	if h.Interval > 0 {
-		add("promise", "a beat every "+h.Interval.String())
-	}
-	if h.Via != presence.NoWay {
-		add("way", h.Via.String())
-	}
-	add("it says", h.Message)
-	if h.Flapping {
-		add("flapping", "shown in the worse of its states")
-	}
-}
-
-func because(reason string) string {
-	if reason == "" {
-		return ""
-	}
-	return ": " + reason
-}
-
-// age is how long ago t was, to the second.
-func age(now, t time.Time) string {
-	if t.IsZero() {
-		return "?"
-	}
-	return max(now.Sub(t), 0).Round(time.Second).String()
-}
-
-func join[T ~string](list []T) string {
-	texts := make([]string, len(list))
-	for i, x := range list {
-		texts[i] = string(x)
-	}
-	return strings.Join(texts, ", ")
 }

@@ -50,6 +50,7 @@ func (a *api) Explain(ctx context.Context, store beat.StoreID, host beat.HostID)
 	w.incidents(fleet)
 	w.hours()
 	w.home(a.b.o.other())
+	w.comings(host)
 	return e, nil
 }
 
@@ -128,11 +129,8 @@ func (w *words) state(host beat.HostID) {
 	if k.store.Reason != "" {
 		w.say("Why: %s.", k.store.Reason)
 	}
-	switch k.store.State {
-	case presence.Down:
+	if k.store.State == presence.Down {
 		w.next(time.Time{}, "when its relay comes back this ends")
-	case presence.Suspect:
-		w.next(time.Time{}, "if its relay does not come back within grace, the other region is asked, and then it is down")
 	}
 	if n := k.store.Hosts[beat.Missing]; n > 0 {
 		w.say("%d of its hosts are missing.", n)
@@ -147,20 +145,46 @@ func (w *words) host() {
 	if h.LastBeat.IsZero() {
 		w.say("No beat of it is known here.")
 	}
-	if h.Reason != "" {
-		w.say("Why: %s.", h.Reason)
+	if why := hostReason(h); why != "" {
+		w.say("Why: %s.", why)
 	}
 	if h.Message != "" {
 		w.say("It says of itself: “%s”.", h.Message)
 	}
-	switch {
-	case h.State == beat.Covered:
+	switch h.State {
+	case beat.Covered:
 		w.say("Its store cannot be seen, so nobody can say how it is: one incident for the store, none for it.")
-	case h.State == beat.Up && h.Via == presence.ByDirect && !h.LastBeat.IsZero():
-		w.next(h.LastBeat.Add(h.Interval+beat.HostGrace(h.Interval)), "it is missing if no beat comes before")
-	case h.State == beat.Missing:
+	case beat.Missing:
 		w.next(time.Time{}, "its next beat ends this")
 	}
+}
+
+// hostReason is why a host is in its state. Its relay's reason is of the relay's
+// word, which may be older than what the other region said.
+func hostReason(h *presence.HostExplained) string {
+	if h.Reason != "" && h.State == h.Relay {
+		return h.Reason
+	}
+	if h.State.Alive() || h.State == beat.Covered || h.State == beat.Unknown || h.State == h.Relay {
+		return ""
+	}
+	return "by what the other region, or its direct beats, say"
+}
+
+// comings add what presence does by itself, and order all by time: what has
+// none, last.
+func (w *words) comings(host beat.HostID) {
+	for _, n := range w.k.seen.Next {
+		if n.What != presence.ComesForgotten && (n.Host == "" || n.Host == host) {
+			w.next(n.At, "%s", n.What)
+		}
+	}
+	slices.SortStableFunc(w.e.Next, func(a, b dashboard.Expected) int {
+		if a.At.IsZero() != b.At.IsZero() {
+			return b.At.Compare(a.At) // the zero one is the earlier instant
+		}
+		return a.At.Compare(b.At)
+	})
 }
 
 // incidents say what people were told, and what holds notices back.
