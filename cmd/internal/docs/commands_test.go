@@ -82,7 +82,7 @@ func variables(help string) map[string]bool {
 // Every flag of hb-sim has a line, and no line has others.
 func TestSimFlags(t *testing.T) {
 	p := read(t, "reference/flags.md")
-	for section, command := range map[string]string{"hb-sim demo": "demo", "hb-sim aws": "aws"} {
+	for section, command := range map[string]string{"hb-sim demo": "demo", "hb-sim aws": "aws", "hb-sim torture": "torture"} {
 		flags := set(flagName.FindAllString(optionsOf(say(t, "hb-sim", command, "--help")), -1)...)
 		documented := map[string]bool{}
 		for _, row := range p.rows(t, section) {
