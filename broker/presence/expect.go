@@ -117,7 +117,10 @@ func (s *store) absent(h *host) bool {
 func (p *Presence) judgeExpected(s *store) {
 	p.withdraw(s)
 	store := s.version() > 0 && !s.seenOnce()
-	hosts := !store && (s.session == sessionOpen || s.relay == "") && slices.ContainsFunc(s.hosts, func(h host) bool { return s.absent(&h) })
+	if !store && s.session != sessionOpen && s.relay != "" {
+		return // nobody can look into it now
+	}
+	hosts := !store && slices.ContainsFunc(s.hosts, func(h host) bool { return s.absent(&h) })
 	if !p.settled || !store && !hosts {
 		if p.settled {
 			s.expect = nil

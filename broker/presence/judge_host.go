@@ -177,7 +177,7 @@ func (p *Presence) expired(s *store, h *host) (beat.HostState, Reason, bool) {
 		return beat.Up, OtherSays, false
 	case w.theirs == ViewStopped:
 		return beat.Stopped, SaidGoodbye, false
-	case w.theirs == "" && p.settled && p.now.Mono >= w.since+p.opt.Blind:
+	case w.theirs == "" && p.settled && p.fleet.state == FleetWell && p.now.Mono >= w.since+p.opt.Blind:
 		return beat.Missing, NoAnswerForBlind, true
 	}
 	return h.state, WaitsForAnswer, false

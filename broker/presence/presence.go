@@ -80,15 +80,14 @@ type Presence struct {
 	// Settling (P6).
 	settled   bool
 	settleAt  time.Duration // when to look whether it is over
-	settledAt time.Duration
 	freshFrom time.Duration // silence is counted from here at the earliest
 	back      comebacks
 
 	stores map[beat.StoreID]*store
 	// sessions is how many of them have an open session.
 	sessions int
-	names  map[beat.HostID]beat.HostID // interned: stores name their hosts alike
-	due    dueHeap
+	names    map[beat.HostID]beat.HostID // interned: stores name their hosts alike
+	due      dueHeap
 	// changed are the stores that were touched: they are judged at the end of
 	// the instant.
 	changed []*store

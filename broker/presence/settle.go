@@ -66,7 +66,7 @@ func (p *Presence) trySettle() {
 
 // settle ends the settling: what did not come back is lost now, not later.
 func (p *Presence) settle() {
-	p.settled, p.settledAt, p.settleAt = true, p.now.Mono, never
+	p.settled, p.settleAt = true, never
 	all := p.sorted()
 	for _, s := range all {
 		if s.session != sessionOpen && s.relay != "" && !s.stopped {
@@ -90,6 +90,9 @@ func (p *Presence) woke() {
 	for _, s := range p.sorted() {
 		s.back = s.session == sessionOpen
 		s.deafSince, s.lostThere = 0, 0
+		if s.theirs.View == ViewOpen || s.theirs.View == ViewSettling {
+			s.theirs, s.opens, s.askAt = StoreView{}, 0, 0
+		}
 		for i := range s.hosts {
 			if w := s.hosts[i].wait; w != nil {
 				w.since, w.deafSince = p.now.Mono, 0
