@@ -5,6 +5,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/lease"
 	"github.com/hb-mesh/hb-mesh/broker/peer/link"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
 // loaded makes the node ready: it knows what the table remembers, and settles.
@@ -27,8 +28,7 @@ func (n *Node) loaded(e *Loaded) {
 	n.ready, n.loading = true, false
 	n.grant()
 	if n.fleet != nil {
-		n.stepBook(&incident.Settings{Fleet: n.fleet})
-		n.stepPresence(&presence.Settings{Fleet: n.fleet})
+		n.setFleet(nil)
 	}
 	n.stepBook(&incident.Loaded{Incidents: e.Incidents, Notices: e.Notices})
 	n.stepPresence(&presence.Loaded{Stores: e.Stores})
@@ -38,11 +38,18 @@ func (n *Node) loaded(e *Loaded) {
 // settings takes what operators say.
 func (n *Node) settings(e *Settings) {
 	n.fleet = e.Fleet
-	if !n.ready {
-		return
+	switch {
+	case n.waking:
+		n.fleetHeld = true
+	case n.ready:
+		n.setFleet(e.Changed)
 	}
-	n.stepBook(&incident.Settings{Fleet: e.Fleet})
-	n.stepPresence(&presence.Settings{Fleet: e.Fleet, Changed: e.Changed})
+}
+
+// setFleet hands the newest of what operators say on; changed is Settings'.
+func (n *Node) setFleet(changed []beat.StoreID) {
+	n.stepBook(&incident.Settings{Fleet: n.fleet})
+	n.stepPresence(&presence.Settings{Fleet: n.fleet, Changed: changed})
 }
 
 // drain ends what the door says: its sessions' ends are no evidence (P7).

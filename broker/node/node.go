@@ -54,16 +54,18 @@ type Node struct {
 	fleet    *setting.Fleet
 
 	loading, ready, draining, over bool
-	until                          time.Duration // until when it may claim
-	linked                         bool          // what Linked said last
-	state                          presence.PeerState
-	theirs                         wire.State
-	theirTerm                      int64
+	// waking: the node stood still, and the lease is not read since. Nothing else
+	// moves before: results wait, and what operators say.
+	waking    bool
+	results   []incident.Event
+	fleetHeld bool
+	until     time.Duration // until when it may claim
+	linked    bool          // what Linked said last
+	state     presence.PeerState
+	theirs    wire.State
+	theirTerm int64
 
-	// asked is the request that is being answered, and by mail the letter.
-	asked  *wire.Request
-	answer wire.Response
-	letter wire.Name
+	answer wire.Response // is being made
 	pOut   []presence.Out
 	bOut   []incident.Out
 	lOut   []lease.Out
@@ -113,7 +115,7 @@ func (n *Node) Next() (at time.Duration, ok bool) {
 		return 0, false
 	}
 	at, ok = n.lease.Next()
-	if !n.ready {
+	if !n.ready || n.waking {
 		return at, ok
 	}
 	for _, next := range [...]func() (time.Duration, bool){n.presence.Next, n.book.Next} {
@@ -138,7 +140,7 @@ func (n *Node) catchUp(now beat.Now) {
 		if !ok || due >= now.Mono || times > same {
 			return
 		}
-		if n.ready && now.Mono-due >= n.opt.Stall {
+		if n.ready && !n.waking && now.Mono-due >= n.opt.Stall {
 			n.now = now
 			n.woke(now.Mono - due)
 			return
@@ -153,13 +155,11 @@ func (n *Node) catchUp(now beat.Now) {
 }
 
 // woke: the node stood still. What is queued is no evidence, and somebody else
-// may be active: it looks at the lease first.
+// may be active: it looks at the lease first, and moves on when it has read it.
 func (n *Node) woke(late time.Duration) {
 	n.emit(&Woke{For: late})
+	n.waking = true
 	n.stepLease(&lease.Woke{})
-	if !n.over {
-		n.stepPresence(&presence.Woke{})
-	}
 }
 
 // meet does what is due.
@@ -168,7 +168,7 @@ func (n *Node) meet() {
 	if due(n.lease.Next()) {
 		n.stepLease(nil)
 	}
-	if !n.ready || n.over {
+	if !n.ready || n.waking || n.over {
 		return
 	}
 	if n.link != nil && due(n.link.Next()) {
@@ -198,13 +198,16 @@ func (n *Node) take(e Event) {
 			n.stepPresence(e)
 		}
 	case incident.Event:
-		if n.ready {
+		switch {
+		case n.waking:
+			n.results = append(n.results, e)
+		case n.ready:
 			n.stepBook(e)
 		}
 	case lease.Event:
 		n.stepLease(e)
 	case link.Event:
-		if n.link != nil {
+		if n.link != nil && !n.waking { // else an answer that was queued: it is asked again
 			n.stepLink(e)
 		}
 	case *Received:
@@ -234,7 +237,7 @@ func (n *Node) Blocked() Reason {
 		return Draining
 	case !n.ready:
 		return Loading
-	case n.lease.Waking():
+	case n.waking:
 		return Waking
 	default:
 		return ""

@@ -23,7 +23,7 @@ func (n *Node) stepLease(e lease.Event) {
 		case *lease.Over:
 			n.end(o)
 		case *lease.Write:
-			if n.link != nil {
+			if n.link != nil && !n.waking {
 				n.stepLink(&link.Renewed{Lease: wire.Moment{Term: o.Item.Term, Counter: o.Item.Counter}, At: n.now.Mono})
 			}
 			n.emit(o)
@@ -33,8 +33,27 @@ func (n *Node) stepLease(e lease.Event) {
 	}
 	clear(out)
 	n.lOut = out
-	if r, ok := e.(*lease.Read); ok && r.Theirs != nil && n.ready {
+	if n.waking && !n.lease.Waking() && !n.over {
+		n.awake()
+	}
+	if r, ok := e.(*lease.Read); ok && r.Theirs != nil && n.ready && !n.over {
 		n.theirLease(r.Theirs)
+	}
+}
+
+// awake lets a node move on that stood still, and has read the lease.
+func (n *Node) awake() {
+	n.waking = false
+	n.stepPresence(&presence.Woke{})
+	n.grant()
+	results := n.results
+	n.results = nil
+	for _, e := range results {
+		n.stepBook(e)
+	}
+	if n.fleetHeld {
+		n.fleetHeld = false
+		n.setFleet(nil)
 	}
 }
 
@@ -47,7 +66,7 @@ func (n *Node) theirLease(i *lease.Item) {
 
 // grant tells the book until when it may claim.
 func (n *Node) grant() {
-	if !n.ready {
+	if !n.ready || n.waking {
 		return
 	}
 	until := n.until
@@ -177,7 +196,7 @@ func (n *Node) linkOut(o link.Out) {
 
 // received answers the other region's request by HTTPS.
 func (n *Node) received(e *Received) {
-	if n.link != nil && !n.over {
+	if n.link != nil && !n.over && !n.waking {
 		n.stepLink(&link.Heard{})
 	}
 	if why := n.Blocked(); why != "" {

@@ -111,7 +111,7 @@ func (p *proc) do(o node.Out) {
 	case *incident.Write:
 		p.step(&incident.Wrote{Op: o.Op, Result: w.write(record.Notice(o.Notice, p.n.Term(), time.Hour))})
 	case *incident.ReadMarks:
-		p.step(&incident.MarksRead{ID: o.ID, Sent: record.Told(o.Items, w.load(0).Notices, nil)})
+		p.step(&incident.MarksRead{ID: o.ID, Known: incident.KnownBy(o.Items, w.load(0).Notices, nil)})
 	case *incident.Publish:
 		for _, i := range o.Notice.Items {
 			w.told = append(w.told, fmt.Sprintf("%s: %s %s %s%s", p.region, i.Kind, i.Change, i.Store, oneSided(&o.Notice)))
