@@ -165,10 +165,17 @@ func (c *core) handle(outs []roster.Out) effect {
 			f.changed = true
 		case *roster.NeedNumbers:
 			signal(c.numbers)
+		case *roster.Lan:
+			o.Transition.Boot = c.boot
+			entries = append(entries, journal.Entry{Transition: o.Transition, Lan: &o.Record})
+			f.changed = true
+			c.tellLan(o)
 		case *roster.Flaps:
 			f.changed = true
-			c.metrics.flaps.Inc()
-			c.log.Warn("host changes too often: it is shown by its worse state until it was calm for a minute", "host", o.Host)
+			c.tellFlaps(o)
+		case *roster.Calm:
+			f.changed = true
+			c.log.Info("host was stable for ten minutes: it does not flap any more", "host", o.Host)
 		case *roster.Conflict:
 			c.metrics.conflicts.Inc()
 			c.log.Warn("two computers beat as one host: give one of them another id", "host", o.Host, "a", o.A, "b", o.B)
@@ -198,6 +205,28 @@ func (c *core) tell(o *roster.Changed) {
 	c.log.Info("host changed", "host", t.Host, "state", t.State.String(), "reason", t.Reason.String(), "number", uint64(t.Number))
 }
 
+func (c *core) tellLan(o *roster.Lan) {
+	t := &o.Transition
+	if !o.Record.Dead {
+		c.metrics.lanDead.Set(0)
+		c.log.Info("the store's LAN is well again", "number", uint64(t.Number))
+		return
+	}
+	c.metrics.lanDead.Set(1)
+	c.metrics.lanDeaths.Inc()
+	c.log.Warn("the store's LAN is dead: look at the switch and its power", "reason", t.Reason.String(), "number", uint64(t.Number))
+}
+
+func (c *core) tellFlaps(o *roster.Flaps) {
+	if !o.Held {
+		c.metrics.unsteady.Inc()
+		c.log.Warn("host flaps: it changed more than six times in ten minutes", "host", o.Host)
+		return
+	}
+	c.metrics.flaps.Inc()
+	c.log.Warn("host changes too often: it is shown by its worse state until it was calm for a minute", "host", o.Host)
+}
+
 func signal(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:
@@ -211,11 +240,18 @@ func (c *core) load() error {
 	if err != nil {
 		return err //nolint:wrapcheck // the journal's own words
 	}
+	lan, err := c.journal.Lan()
+	if err != nil {
+		return err //nolint:wrapcheck // the journal's own words
+	}
 	from, to, err := c.journal.ReserveNumbers(0)
 	if err != nil {
 		return err //nolint:wrapcheck // the journal's own words
 	}
-	c.apply(&roster.Loaded{Hosts: hosts})
+	c.apply(&roster.Loaded{Hosts: hosts, Lan: lan})
+	if lan != nil && lan.Dead {
+		c.metrics.lanDead.Set(1)
+	}
 	c.apply(&roster.Numbers{From: from, To: to})
 	return nil
 }
@@ -345,6 +381,13 @@ func (c *core) views() []roster.View {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.roster.Hosts(c.clock())
+}
+
+// lan is the store's LAN now, or nil while it never died.
+func (c *core) lan() *beat.Lan {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.roster.Lan(c.clock())
 }
 
 // counts is how many hosts there are in each state.

@@ -10,7 +10,8 @@ import (
 type Metrics struct {
 	transitions, ignored         *prometheus.CounterVec
 	conflicts, undurable, stalls prometheus.Counter
-	flaps                        prometheus.Counter
+	flaps, unsteady, lanDeaths   prometheus.Counter
+	lanDead                      prometheus.Gauge
 	hosts                        *prometheus.GaugeVec
 	info                         *prometheus.GaugeVec
 }
@@ -25,8 +26,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		ignored:     prometheus.NewCounterVec(name("ignored_total", "Words about hosts that changed nothing, by reason."), []string{"reason"}),
 		conflicts:   prometheus.NewCounter(name("conflicts_total", "Times that two connections or addresses were found at work as one host.")),
 		flaps:       prometheus.NewCounter(name("flapping_total", "Times that a host changed too often, and was held in its worse state.")),
-		undurable:   prometheus.NewCounter(name("undurable_total", "Changes that were reported but could not be written to disk.")),
-		stalls:      prometheus.NewCounter(name("stalls_total", "Times that the process stood still for seconds.")),
+		unsteady:    prometheus.NewCounter(name("unsteady_total", "Times that a host began to flap: more than six changes in ten minutes.")),
+		lanDeaths:   prometheus.NewCounter(name("lan_deaths_total", "Times that the store's LAN died: its hosts vanished together, or its port lost the carrier.")),
+		lanDead: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "hbmesh", Subsystem: "relay", Name: "lan_dead", Help: "1 while the store's LAN is dead, else 0.",
+		}),
+		undurable: prometheus.NewCounter(name("undurable_total", "Changes that were reported but could not be written to disk.")),
+		stalls:    prometheus.NewCounter(name("stalls_total", "Times that the process stood still for seconds.")),
 		hosts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "hbmesh", Subsystem: "relay", Name: "hosts", Help: "Hosts, by state.",
 		}, []string{"state"}),
@@ -34,7 +40,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Namespace: "hbmesh", Subsystem: "relay", Name: "info", Help: "1, with who the relay is and its version.",
 		}, []string{"store", "relay", "version"}),
 	}
-	reg.MustRegister(m.transitions, m.ignored, m.conflicts, m.flaps, m.undurable, m.stalls, m.hosts, m.info)
+	reg.MustRegister(m.transitions, m.ignored, m.conflicts, m.flaps, m.unsteady, m.lanDeaths, m.lanDead, m.undurable, m.stalls, m.hosts, m.info)
 	return m
 }
 

@@ -129,12 +129,23 @@ type Options struct {
 	// loopback, for demos and tests; not ConnectTimeout.
 	ExemptLoopback bool
 
+	// LANInterface is the network interface to the store's LAN: when it loses its
+	// carrier, the LAN is dead. "" leaves that to the beats alone.
+	LANInterface string
+	// Restarts says that a stop of this relay is a restart, which the regions
+	// await within minutes: it is never switched off on purpose. Else a stop is
+	// the store's, until the next opening. See ErrRestart.
+	Restarts bool
+
 	// Shutdown bounds how long Run takes to say bye and close.
 	Shutdown time.Duration
 
 	// Listen and Dial open the sockets; nil means net's.
 	Listen func(network, address string) (net.Listener, error)
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Carrier says whether an interface has a carrier; nil asks Linux's /sys.
+	Carrier func(name string) (bool, error)
 
 	// Logger is where the relay tells what it does; nil discards it.
 	Logger *slog.Logger
@@ -170,6 +181,9 @@ func (o *Options) Validate() error {
 	}
 	if o.DataDir == "" {
 		errs = append(errs, errors.New("data: name a folder for what must survive a power cut"))
+	}
+	if strings.ContainsAny(o.LANInterface, "/ \t\n") || strings.Contains(o.LANInterface, "..") {
+		errs = append(errs, fmt.Errorf("lan.interface: %q is no name of a network interface", o.LANInterface))
 	}
 	errs = append(errs, o.checkLAN()...)
 	errs = append(errs, o.checkRegions()...)

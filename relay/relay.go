@@ -34,6 +34,10 @@ type Relay struct {
 	uplinks            *uplink.Group
 }
 
+// ErrRestart is the cause by which a context ends that is to end Run with a bye
+// that promises to be back at once.
+var ErrRestart = errors.New("the relay restarts")
+
 // errPlatform is a machine on which Badger loses data.
 var errPlatform = errors.New("hb-mesh needs a 64-bit machine: on this one the journal would lose data")
 
@@ -47,6 +51,9 @@ func New(o Options) (*Relay, error) {
 	}
 	if o.Listen == nil {
 		o.Listen = net.Listen
+	}
+	if o.Carrier == nil {
+		o.Carrier = readCarrier
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -85,7 +92,9 @@ func (r *Relay) Run(ctx context.Context) error {
 		"incarnation", r.journal.Incarnation().String())
 	select {
 	case <-ctx.Done():
-		r.log.Info("the relay stops")
+		restart := r.o.Restarts || errors.Is(context.Cause(ctx), ErrRestart)
+		r.log.Info("the relay stops", "restart", restart)
+		r.uplinks.Stopping(restart)
 		return nil
 	case err := <-s.failed:
 		return err

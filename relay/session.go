@@ -133,6 +133,9 @@ func (s *session) start() {
 	for _, run := range []func(context.Context){r.core.runClock, r.core.runNumbers, r.core.runCommits} {
 		s.core.wg.Go(func() { run(ctx) })
 	}
+	if r.o.LANInterface != "" {
+		s.core.wg.Go(func() { r.runCarrier(ctx) })
+	}
 	up := s.uplinks.begin()
 	s.uplinks.wg.Go(func() { s.fail("uplinks", r.uplinks.Run(up)) })
 	doors := s.doors.begin()

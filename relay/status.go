@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // errStarting is a relay whose doors are not open yet.
@@ -42,6 +43,10 @@ func (r *Relay) warnings() []string {
 	}
 	if r.journal.Stats().Refusing {
 		w = append(w, "The disk is full: transitions are reported, and not kept. Make room.")
+	}
+	if lan := r.core.lan(); lan != nil && lan.Dead {
+		w = append(w, fmt.Sprintf("The store's LAN is dead for %s: %v. Look at the switch and its power.",
+			ago(time.Duration(lan.AgeMs)*time.Millisecond), lan.Reason)) //nolint:gosec // an age
 	}
 	return w
 }

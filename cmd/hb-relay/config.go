@@ -24,6 +24,8 @@ type config struct {
 	Keys     []settings.Secret `yaml:"keys" help:"the keys of a keyed door"`
 	Regions  []region          `yaml:"regions" help:"one or two regions to report to"`
 	Insecure bool              `yaml:"insecure" help:"allow tcp:// to regions that are not on loopback"`
+	LAN      lan               `yaml:"lan" help:"the store's network"`
+	Restarts bool              `yaml:"restarts" help:"a stop (SIGTERM) is a restart: the regions await the relay within minutes, not at the next opening. SIGHUP always is one"`
 	Times    times             `yaml:"times" help:"after a dead link a relay must be back before the regions call it lost: config check holds that"`
 	Limits   limits            `yaml:"limits" help:"what the LAN may do"`
 	// MemoryMB is soft: Go collects more often near it. GOMEMLIMIT wins.
@@ -33,6 +35,10 @@ type config struct {
 
 type door struct {
 	Address string `yaml:"address" help:"host:port where the store's computers come in"`
+}
+
+type lan struct {
+	Interface string `yaml:"interface" help:"network interface to the store's LAN: when it has no carrier, the LAN is dead; default: only the computers' silence tells"`
 }
 
 type region struct {
@@ -118,6 +124,7 @@ func (c *config) options() (relay.Options, error) {
 	o.ReportEvery, o.Keepalive, o.AckTimeout = t.ReportEvery, t.Keepalive, t.AckTimeout
 	o.ReconnectFirst, o.ReconnectCap, o.Handshake = t.ReconnectFirst, t.ReconnectCap, t.Handshake
 	o.Coalesce, o.Grace, o.Blip, o.WarmUp = t.Coalesce, t.Grace, t.Blip, t.WarmUp
+	o.LANInterface, o.Restarts = c.LAN.Interface, c.Restarts
 	o.ConnectTimeout, o.Shutdown = t.ConnectTimeout, t.Shutdown
 	o.NewHostsPerHour, o.ConnectionsPerAddress = l.NewHostsPerHour, l.ConnectionsPerAddress
 	o.BeatsPerSecond, o.ExemptLoopback, o.Version = l.BeatsPerSecond, l.ExemptLoopback, version

@@ -63,6 +63,10 @@ func (c *change) add(t beat.Transition) {
 }
 
 func (c *change) host(e Entry) {
+	if e.Lan != nil {
+		c.set(lanKey, encode(e.Lan))
+		return
+	}
 	if e.Forget {
 		c.deletes = append(c.deletes, hostKey(e.Transition.Host))
 		return

@@ -20,6 +20,7 @@ type Content struct {
 	NumberTop   beat.Number       `json:"numberTop"`
 	Lost        uint64            `json:"lost"`
 	Hosts       []roster.Record   `json:"hosts"`
+	Lan         *roster.LanRecord `json:"lan,omitempty"`
 	Entries     []beat.Transition `json:"entries"`
 }
 
@@ -50,6 +51,9 @@ func Dump(dir string) (_ Content, err error) {
 			return err
 		})
 		if err != nil {
+			return err
+		}
+		if out.Lan, err = readLan(txn); err != nil {
 			return err
 		}
 		return scan(txn, entryPrefix, entryPrefix, func(_, v []byte) error {

@@ -50,6 +50,9 @@ type Entry struct {
 	Record roster.Record
 	// Forget deletes the record of Transition.Host instead: it was retired.
 	Forget bool
+	// Lan replaces what the journal keeps of the store's LAN: the transition has
+	// no host then.
+	Lan *roster.LanRecord
 }
 
 // Recovery says that a folder was moved aside, and why.
@@ -131,7 +134,7 @@ func (j *Journal) adopt(c content) error {
 	j.state = c.state
 	j.epoch, j.number = c.state.EpochTop, c.state.NumberTop
 	j.index = c.index
-	j.lastPut = max(j.index.top(), c.hostTop)
+	j.lastPut = max(j.index.top(), c.recordTop)
 	if j.state.Incarnation.IsZero() {
 		if _, err := j.Renew(); err != nil {
 			return err
@@ -193,6 +196,20 @@ func (j *Journal) Hosts() ([]roster.Record, error) {
 		}
 		return 1
 	})
+	return out, nil
+}
+
+// Lan is what the journal keeps of the store's LAN, or nil while it never died.
+func (j *Journal) Lan() (*roster.LanRecord, error) {
+	var out *roster.LanRecord
+	err := j.view(func(txn *badger.Txn) error {
+		var err error
+		out, err = readLan(txn)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read LAN: %w", err)
+	}
 	return out, nil
 }
 

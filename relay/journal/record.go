@@ -12,10 +12,11 @@ import (
 	"github.com/hb-mesh/hb-mesh/relay/roster"
 )
 
-// The keys: one state, a record per host, an entry per number. Big-endian
-// numbers iterate in their order.
+// The keys: one state, a record per host and one of the LAN, an entry per
+// number. Big-endian numbers iterate in their order.
 var (
 	stateKey    = []byte("s")
+	lanKey      = []byte("l")
 	hostPrefix  = []byte("h/")
 	entryPrefix = []byte("t/")
 )
@@ -37,9 +38,9 @@ type state struct {
 
 // content is all that a folder holds, but for the records and entries.
 type content struct {
-	state   state
-	index   index
-	hostTop beat.Number
+	state     state
+	index     index
+	recordTop beat.Number // the highest number of a record
 }
 
 func hostKey(h beat.HostID) []byte { return append(append([]byte(nil), hostPrefix...), h...) }
@@ -73,6 +74,22 @@ func decodeTransition(raw []byte) (beat.Transition, error) {
 		return beat.Transition{}, fmt.Errorf("journal entry: %w", err)
 	}
 	return t, nil
+}
+
+// readLan is the LAN's record, or nil if there is none.
+func readLan(txn *badger.Txn) (*roster.LanRecord, error) {
+	item, err := txn.Get(lanKey)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("LAN record: %w", err)
+	}
+	r := &roster.LanRecord{}
+	if err := item.Value(func(v []byte) error { return cbor.Unmarshal(v, r) }); err != nil {
+		return nil, fmt.Errorf("LAN record: %w", err)
+	}
+	return r, nil
 }
 
 // scan calls each with the keys of a prefix in their order, from one on. The
@@ -110,11 +127,18 @@ func load(db *badger.DB) (content, error) {
 		}
 		err := scan(txn, hostPrefix, hostPrefix, func(_, v []byte) error {
 			r, err := decodeRecord(v)
-			c.hostTop = max(c.hostTop, r.Number)
+			c.recordTop = max(c.recordTop, r.Number)
 			return err
 		})
 		if err != nil {
 			return err
+		}
+		lan, err := readLan(txn)
+		if err != nil {
+			return err
+		}
+		if lan != nil {
+			c.recordTop = max(c.recordTop, lan.Number)
 		}
 		return scan(txn, entryPrefix, entryPrefix, func(_, v []byte) error {
 			t, err := decodeTransition(v)
@@ -127,7 +151,7 @@ func load(db *badger.DB) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	if c.state.Incarnation.IsZero() && (c.index.len() > 0 || c.hostTop > 0) {
+	if c.state.Incarnation.IsZero() && (c.index.len() > 0 || c.recordTop > 0) {
 		return content{}, fmt.Errorf("%d entries, and no incarnation", c.index.len())
 	}
 	return c, nil

@@ -55,8 +55,15 @@ type (
 		From, To beat.Number
 		Jump     bool
 	}
-	// Loaded is what the journal remembers, before the first beat.
-	Loaded struct{ Hosts []Record }
+	// Loaded is what the journal remembers, before the first beat. Lan is nil
+	// while the LAN never died.
+	Loaded struct {
+		Hosts []Record
+		Lan   *LanRecord
+	}
+	// Carrier says whether the relay's LAN port has a carrier: a cable that leads
+	// to something alive.
+	Carrier struct{ Up bool }
 	// Woke says that the process stood still: beats may wait in its sockets, so
 	// silence counts only a little later.
 	Woke struct{}
@@ -71,6 +78,7 @@ func (*Forget) event()    {}
 func (*Numbers) event()   {}
 func (*Loaded) event()    {}
 func (*Woke) event()      {}
+func (*Carrier) event()   {}
 
 // Out is what Step asks the shell to do: one of the pointers to the types below.
 type Out interface{ out() }
@@ -97,9 +105,20 @@ type (
 	Noted struct{ Record Record }
 	// NeedNumbers asks for a Numbers event, while some are still left.
 	NeedNumbers struct{}
-	// Flaps is a host that changed too often: until it was calm for a minute it
-	// stays in the worse of its states.
-	Flaps struct{ Host beat.HostID }
+	// Lan is the store's LAN that died or is well again. The shell journals
+	// Transition and Record as one.
+	Lan struct {
+		Transition beat.Transition // it has no host; Boot is left to the shell
+		Record     LanRecord
+	}
+	// Flaps is a host that changes too often. Held says that it changed so often
+	// that until it was calm for a minute it stays in the worse of its states.
+	Flaps struct {
+		Host beat.HostID
+		Held bool
+	}
+	// Calm is a host that flapped, and was stable since for ten minutes.
+	Calm struct{ Host beat.HostID }
 	// Conflict is two live connections, or one and an address beside it, that
 	// are at work as one host.
 	Conflict struct {
@@ -120,7 +139,9 @@ func (*Forgot) out()      {}
 func (*Shown) out()       {}
 func (*Noted) out()       {}
 func (*NeedNumbers) out() {}
+func (*Lan) out()         {}
 func (*Flaps) out()       {}
+func (*Calm) out()        {}
 func (*Conflict) out()    {}
 func (*Ignored) out()     {}
 
@@ -176,4 +197,16 @@ type Record struct {
 	Message    string      `cbor:"8,keyasint,omitempty"`
 	// Addr is where the last beat came from, as text.
 	Addr string `cbor:"9,keyasint,omitempty"`
+}
+
+// LanRecord is what the journal keeps of the store's LAN.
+type LanRecord struct {
+	Dead   bool        `cbor:"1,keyasint,omitempty"`
+	Number beat.Number `cbor:"2,keyasint"`
+	// From is the first transition of a host that vanished with it.
+	From   beat.Number `cbor:"3,keyasint,omitempty"`
+	Reason beat.Reason `cbor:"4,keyasint,omitempty"`
+	// SinceMs is the relay's wall clock (Unix, ms) at the transition: a hint for
+	// people, it decides nothing.
+	SinceMs int64 `cbor:"5,keyasint,omitempty"`
 }

@@ -49,6 +49,11 @@ type host struct {
 	// until is when an unknown or stopped host is missing.
 	until time.Duration
 
+	// back says that it vanished with the LAN that is dead, and came back.
+	back bool
+	// seenMissing says that it was alive in this start before it went missing.
+	seenMissing bool
+
 	// fresh says that the host has beaten since the relay's start; before,
 	// lastWall is its last beat as the journal knows it (Unix, ms; 0: unknown).
 	fresh    bool
@@ -111,7 +116,7 @@ func (r *Roster) remove(h int) {
 func (r *Roster) settle(h int) {
 	c := &r.hosts[h]
 	r.hot[h].steady = c.state.Alive() && c.lost == 0 && !c.waits && !c.retire && !c.flap.held && c.heir == 0
-	r.next = min(r.next, r.due(h))
+	r.next = min(r.next, r.due(h), r.hosts[h].flap.calmDue())
 }
 
 // due is when the host is missing if nothing comes.
@@ -135,33 +140,50 @@ func (r *Roster) due(h int) time.Duration {
 	return max(at, r.floor, c.since)
 }
 
-func (r *Roster) earliest() time.Duration {
-	at := never
+// deadline is one that comes due: a host's, or the LAN's where h is lanDue.
+type deadline struct {
+	at   time.Duration
+	h    int
+	calm bool // the host has not changed for long
+}
+
+const lanDue = -1
+
+// earliest is the first deadline; of those at one instant the hosts' in the
+// order of their ids, then the LAN's.
+func (r *Roster) earliest() deadline {
+	first := deadline{at: never}
 	for _, h := range r.order {
-		at = min(at, r.due(h))
+		if at := r.due(h); at < first.at {
+			first = deadline{at: at, h: h}
+		}
+		if at := r.hosts[h].flap.calmDue(); at < first.at {
+			first = deadline{at: at, h: h, calm: true}
+		}
 	}
-	return at
+	if at := r.lan.due(r.o.Blip); at < first.at {
+		first = deadline{at: at, h: lanDue}
+	}
+	return first
 }
 
 // expire takes the deadlines up to now in their order. Each transition is
 // dated by its deadline, so that one late Step equals many punctual ones.
 func (r *Roster) expire(now beat.Now, out []Out) []Out {
-	type late struct {
-		h  int
-		at time.Duration
-	}
-	var over []late
-	for _, h := range r.order {
-		if at := r.due(h); at <= now.Mono {
-			over = append(over, late{h, at})
+	for {
+		d := r.earliest()
+		r.next = d.at
+		switch {
+		case d.at > now.Mono || d.at == never:
+			return out
+		case d.h == lanDue:
+			out = r.expireLan(now, d.at, out)
+		case d.calm:
+			out = r.calmed(d.h, out)
+		default:
+			out = r.change(now, d.at, d.h, beat.Missing, r.silence(d.h, d.at), d.at-r.hot[d.h].last, out)
 		}
 	}
-	slices.SortStableFunc(over, func(a, b late) int { return int(max(-1, min(1, a.at-b.at))) })
-	for _, o := range over {
-		out = r.change(now, o.at, o.h, beat.Missing, r.silence(o.h, o.at), o.at-r.hot[o.h].last, out)
-	}
-	r.next = r.earliest()
-	return out
 }
 
 // silence is why a host whose deadline is over is missing.
@@ -188,10 +210,7 @@ func (r *Roster) change(now beat.Now, at time.Duration, h int, to beat.HostState
 		r.settle(h)
 		return out
 	}
-	isNew := c.number == 0
-	if !isNew {
-		c.flap.changed(at, r.o.MaxChanges)
-	}
+	was, before, isNew := c.state, c.number, c.number == 0
 	c.state, c.reason, c.number, c.since = to, why, n, at
 	c.was, c.waits, c.saved = 0, false, c.interval
 	if !to.Alive() {
@@ -201,9 +220,20 @@ func (r *Roster) change(now beat.Now, at time.Duration, h int, to beat.HostState
 	if to == beat.Stopped {
 		c.until = at + byeLasts
 	}
+	c.seenMissing = to == beat.Missing && was.Alive()
 	r.version++
 	r.settle(h)
-	return append(out, &Changed{Transition: r.transition(now, at, h, silent), Record: r.record(now, h), New: isNew})
+	out = append(out, &Changed{Transition: r.transition(now, at, h, silent), Record: r.record(now, h), New: isNew})
+	if !isNew {
+		out = r.flapped(at, h, out)
+	}
+	switch {
+	case c.seenMissing:
+		out = r.vanished(now, at, out)
+	case was == beat.Missing:
+		out = r.lanHeard(now, at, h, before, out)
+	}
+	return out
 }
 
 func (r *Roster) transition(now beat.Now, at time.Duration, h int, silent time.Duration) beat.Transition {

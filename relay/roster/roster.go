@@ -35,6 +35,8 @@ type Roster struct {
 	first, last beat.Number
 	asked       bool // for more
 
+	lan lan
+
 	floor   time.Duration // no silence counts before it: see Woke
 	arrived []arrival     // the new hosts of the last hour
 	version uint64
@@ -49,7 +51,7 @@ type arrival struct {
 
 // New makes a roster without hosts.
 func New(o Options) *Roster {
-	return &Roster{o: o, byID: map[beat.HostID]int{}, next: never, version: 1}
+	return &Roster{o: o, byID: map[beat.HostID]int{}, next: never, version: 1, lan: lan{backAt: never}}
 }
 
 // Step takes one event at now, after all deadlines up to now, and appends what
@@ -78,6 +80,8 @@ func (r *Roster) Step(now beat.Now, e Event, out []Out) []Out {
 		return r.numbers(now, e, out)
 	case *Loaded:
 		r.load(now, e)
+	case *Carrier:
+		r.carrier(now, e)
 	}
 	return out
 }
@@ -96,7 +100,7 @@ func (r *Roster) Handle(id beat.HostID) (int, bool) {
 // connection. It returns false, and does nothing, if such a beat needs Step.
 func (r *Roster) Touch(handle int, now time.Duration) bool {
 	t := &r.hot[handle]
-	if !t.steady || now >= r.next {
+	if !t.steady || now >= r.next || r.lan.any {
 		return false
 	}
 	t.last = now
@@ -112,7 +116,7 @@ func (r *Roster) Version() uint64 { return r.version }
 // woke moves every deadline that came due while the process stood still.
 func (r *Roster) woke(now beat.Now, _ *Woke, out []Out) []Out {
 	r.floor = now.Mono + wakeWait
-	r.next = r.earliest()
+	r.next = r.earliest().at
 	return out
 }
 
@@ -133,6 +137,9 @@ func (r *Roster) numbers(now beat.Now, e *Numbers, out []Out) []Out {
 		case c.waits:
 			out = r.change(now, now.Mono, h, c.want, c.wantWhy, now.Mono-r.hot[h].last, out)
 		}
+	}
+	if r.lan.waits {
+		out = r.turnLan(now, now.Mono, r.lan.want, r.lan.wantWhy, out)
 	}
 	return r.expire(now, out)
 }

@@ -114,6 +114,8 @@ func life(t *testing.T, seed uint64, many bool) []beat.Transition {
 			switch o := o.(type) {
 			case *roster.Changed:
 				log = append(log, o.Transition)
+			case *roster.Lan:
+				log = append(log, o.Transition)
 			case *roster.Forgot:
 				log = append(log, o.Transition)
 			}
@@ -138,7 +140,7 @@ func life(t *testing.T, seed uint64, many bool) []beat.Transition {
 func event(rng *rand.Rand) roster.Event {
 	id := string(rune('a' + rng.IntN(5)))
 	from := roster.Source{Conn: rng.Uint64N(8), Addr: netip.MustParseAddr("10.0.0.1")}
-	switch rng.IntN(12) {
+	switch rng.IntN(13) {
 	case 0:
 		return &roster.Gone{From: from, Host: beat.HostID(id)}
 	case 1:
@@ -149,6 +151,8 @@ func event(rng *rand.Rand) roster.Event {
 		return &roster.Closed{From: from, Clean: rng.IntN(3) == 0}
 	case 5:
 		return &roster.Forget{Host: beat.HostID(id)}
+	case 6:
+		return &roster.Carrier{Up: rng.IntN(2) == 0}
 	default:
 		b := beats(id, from.Conn, time.Duration(1+rng.IntN(3))*5*time.Second)
 		b.Beat.Status = beat.Status(rng.IntN(3)) //nolint:gosec // three statuses

@@ -66,6 +66,7 @@ type stage struct {
 	r       *roster.Roster
 	o       roster.Options
 	journal map[beat.HostID]roster.Record
+	lan     *roster.LanRecord
 	epoch   time.Duration // script time of the present start
 	many    bool
 	out     strings.Builder
@@ -161,7 +162,7 @@ func (s *stage) restart(at time.Duration) {
 		hosts = append(hosts, rec)
 	}
 	slices.SortFunc(hosts, func(a, b roster.Record) int { return strings.Compare(string(a.Host), string(b.Host)) })
-	s.tell(s.r.Step(s.now(at), &roster.Loaded{Hosts: hosts}, nil))
+	s.tell(s.r.Step(s.now(at), &roster.Loaded{Hosts: hosts, Lan: s.lan}, nil))
 }
 
 // event reads "pos1 beats on 1 from 10.0.0.5 every 30s saying fail", and its like.
@@ -194,6 +195,8 @@ func (s *stage) event(what string, f []string) roster.Event {
 		return nil
 	case what == "the relay wakes up":
 		return &roster.Woke{}
+	case f[0] == "carrier":
+		return &roster.Carrier{Up: f[1] == "returns"}
 	case f[0] == "numbers":
 		return &roster.Numbers{From: beat.Number(s.number(f[1])), To: beat.Number(s.number(f[3])), Jump: len(f) > 4}
 	case f[0] == "connection":
@@ -249,8 +252,14 @@ func (s *stage) tell(outs []roster.Out) {
 			s.journal[o.Record.Host] = o.Record
 		case *roster.NeedNumbers:
 			say("needs numbers")
+		case *roster.Lan:
+			tr := o.Transition
+			say("#%d the LAN is %s at %v: %s", tr.Number, map[bool]string{true: "dead", false: "well"}[o.Record.Dead], s.epoch+span(tr.MonoMs), tr.Reason)
+			s.lan = &o.Record
 		case *roster.Flaps:
-			say("%s flaps", o.Host)
+			say("%s", map[bool]string{true: string(o.Host) + " is held", false: string(o.Host) + " flaps"}[o.Held])
+		case *roster.Calm:
+			say("%s is calm", o.Host)
 		case *roster.Conflict:
 			say("conflict: %s beats from %s and %s", o.Host, o.A, o.B)
 		case *roster.Ignored:
@@ -268,6 +277,10 @@ func (s *stage) picture(now beat.Now) {
 		}
 		fmt.Fprintf(&s.out, "    -> picture: %s is %s since #%d, %s, last beat %v ago, every %v%s\n",
 			h.Host, h.State, h.Number, h.Reason, h.Age(), h.Interval(), flaps)
+	}
+	if p.Lan != nil {
+		fmt.Fprintf(&s.out, "    -> picture: the LAN is %s since #%d, %s, for %v\n",
+			map[bool]string{true: "dead", false: "well"}[p.Lan.Dead], p.Lan.Number, p.Lan.Reason, span(p.Lan.AgeMs))
 	}
 	if len(p.Hosts) == 0 {
 		s.out.WriteString("    -> picture: nobody\n")

@@ -24,6 +24,9 @@ func (r *Roster) beat(now beat.Now, e *Beat, out []Out) []Out {
 		return out
 	}
 	out = r.own(now, h, e.From, out)
+	if r.lan.any && !e.From.Addr.IsLoopback() {
+		out = r.lanHeard(now, now.Mono, h, 0, out)
+	}
 	silent := now.Mono - r.hot[h].last
 	r.promise(h, c.trusted(e))
 	r.hot[h].last = now.Mono
@@ -302,7 +305,7 @@ func (r *Roster) drop(now beat.Now, h int, out []Out) []Out {
 	c.number, c.state, c.reason = n, beat.Unknown, beat.Forgotten
 	t := r.transition(now, now.Mono, h, now.Mono-r.hot[h].last)
 	r.remove(h)
-	return append(out, &Forgot{Transition: t, Host: t.Host})
+	return r.lanRetired(now, append(out, &Forgot{Transition: t, Host: t.Host}))
 }
 
 // load takes what the journal remembers. A host that was alive is unknown until
@@ -331,4 +334,5 @@ func (r *Roster) load(now beat.Now, e *Loaded) {
 		}
 		r.settle(h)
 	}
+	r.loadLan(now, e.Lan)
 }

@@ -9,13 +9,13 @@ import (
 
 // Picture is every host at now.
 func (r *Roster) Picture(now beat.Now) beat.Picture {
-	p := beat.Picture{Hosts: make([]beat.HostReport, 0, len(r.order))}
+	p := beat.Picture{Hosts: make([]beat.HostReport, 0, len(r.order)), Lan: r.Lan(now)}
 	for _, h := range r.order {
 		c := &r.hosts[h]
 		rep := beat.HostReport{
 			Host: c.id, State: c.state, Number: c.number, Reason: c.reason,
 			AgeMs: ms(r.age(now, h)), IntervalMs: uint32(c.interval.Milliseconds()), //nolint:gosec // at most MaxInterval
-			Status: c.status, Flapping: c.flap.held,
+			Status: c.status, Flapping: c.flap.flaps,
 		}
 		if c.status != beat.OK {
 			rep.Message = beat.CutText(c.message, beat.MaxPictureMessage)
@@ -56,7 +56,8 @@ type View struct {
 	Via  string
 	// Conflict is the two addresses that beat as this host, or invalid ones.
 	Conflict [2]netip.Addr
-	// Flapping says that it changed too often, and is shown by its worse state.
+	// Flapping says that it changed more than 6 times in 10 minutes, and was not
+	// stable for as long since.
 	Flapping bool
 }
 
@@ -69,7 +70,7 @@ func (r *Roster) Hosts(now beat.Now) []View {
 			Host: c.id, State: c.state, Reason: c.reason, Number: c.number, Interval: c.interval,
 			Since:  now.At(c.since),
 			Status: c.status, Message: c.message, Version: c.version, Addr: c.owner.Addr,
-			Flapping: c.flap.held,
+			Flapping: c.flap.flaps,
 		}
 		if c.fresh || c.lastWall != 0 {
 			v.LastBeat = now.Wall.Add(-r.age(now, h)).UTC()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -78,6 +79,8 @@ type Group struct {
 	metrics *Metrics
 	courier *courier
 	links   []*link
+	// restarts says that the bye of this run promises to be back at once.
+	restarts atomic.Bool
 
 	mu sync.Mutex // guards what follows
 	// epoch is the highest that this journal ever gave.
@@ -119,6 +122,10 @@ func (g *Group) Run(ctx context.Context) error {
 	running.Wait()
 	return nil
 }
+
+// Stopping says, before the context of Run ends, whether the relay restarts:
+// whether the regions may await it within minutes.
+func (g *Group) Stopping(restart bool) { g.restarts.Store(restart) }
 
 // Changed says that the picture or the journal changed: a report leaves on each
 // open link when Options.Coalesce is over, together with what changes until

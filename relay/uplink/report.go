@@ -46,8 +46,12 @@ func (s *session) compose(kind beat.Kind) (*beat.Report, *beat.Picture) {
 		Others:        s.group.witnesses(s.link), Hash: picture.Hash(),
 	}
 	r.JournalDepth, r.JournalLost = s.group.journal.Backlog()
-	if kind == beat.Birth {
+	switch kind {
+	case beat.Birth:
 		r.Software = o.Software
+	case beat.Goodbye:
+		r.Restart = s.group.restarts.Load()
+	case beat.Steady:
 	}
 	return r, picture
 }
