@@ -148,8 +148,8 @@ func (e *effects) incident(o incident.Out) {
 		}
 	case *incident.ReadMarks:
 		e.call(e.calls, func(ctx context.Context) {
-			sent, err := e.records.marks(ctx, o.Items, e.core.clock().Wall)
-			e.core.do(&incident.MarksRead{ID: o.ID, Sent: sent, Failed: err != nil})
+			known, err := e.records.marks(ctx, o.Items, e.core.clock().Wall)
+			e.core.do(&incident.MarksRead{ID: o.ID, Known: known, Failed: err != nil})
 		})
 	case *incident.Save:
 		e.saver.save(saving{item: record.Incident(e.records.region, o.Incident, e.records.keep)})

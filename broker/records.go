@@ -72,12 +72,12 @@ func (r *records) writeNotice(ctx context.Context, n incident.Notice) error {
 }
 
 // marks says of each item whether any region's mark in the table calls it sent.
-func (r *records) marks(ctx context.Context, items []incident.ToldItem, now time.Time) ([]bool, error) {
+func (r *records) marks(ctx context.Context, items []incident.ToldItem, now time.Time) ([]incident.Known, error) {
 	notices, err := r.notices(ctx, now)
 	if err != nil {
 		return nil, err
 	}
-	return record.Told(items, notices, r.local), nil
+	return incident.KnownBy(items, notices, r.local), nil
 }
 
 // notices are those of the last day, of both regions.

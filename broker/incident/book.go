@@ -67,9 +67,11 @@ type Book struct {
 	gathering map[gatherKey]*gather
 	// hushed are the transitions that people are not told of now, by store ("":
 	// a region's).
-	hushed  map[beat.StoreID]*hushList
-	budgets [lanes][2]budget // of faults, of recoveries
-	flaps   map[subject]*changes
+	hushed map[beat.StoreID]*hushList
+	// underLan are the faults of hosts that wait for their store's LAN.
+	underLan map[beat.StoreID][]*step
+	budgets  [lanes][2]budget // of faults, of recoveries
+	flaps    map[subject]*changes
 	// holding are those that the other region is to tell.
 	holding []*step
 	fleet   *setting.Fleet
@@ -94,7 +96,7 @@ type Book struct {
 func New(opt Options) *Book {
 	return &Book{
 		opt: opt, open: make(map[subject]*incident), byID: make(map[ID]*incident),
-		gathering: make(map[gatherKey]*gather), hushed: make(map[beat.StoreID]*hushList), flaps: make(map[subject]*changes), outbox: make(map[string]*outgoing),
+		gathering: make(map[gatherKey]*gather), hushed: make(map[beat.StoreID]*hushList), underLan: make(map[beat.StoreID][]*step), flaps: make(map[subject]*changes), outbox: make(map[string]*outgoing),
 		ops: make(map[uint64]op), asks: make(map[uint64]asking),
 	}
 }
@@ -107,7 +109,7 @@ func (b *Book) Step(now beat.Now, e Event, out []Out) []Out {
 	case *Decided:
 		b.decided(&e.Verdict)
 	case *Forwarded:
-		b.forwarded(e.Verdicts)
+		b.forwarded(e)
 	case *Asked:
 		b.asked(e.Question)
 	case *Answered:
@@ -165,9 +167,17 @@ const freshForward = 5 * time.Second
 
 // forwarded takes verdicts of the other region. One that is not fresh, or that
 // the other region gave alone, may have been told there.
-func (b *Book) forwarded(verdicts []presence.Verdict) {
-	for i := range verdicts {
-		v := &verdicts[i]
+func (b *Book) forwarded(e *Forwarded) {
+	if e.From != b.other() || e.From == "" {
+		b.ignore(ForeignWord, string(e.From))
+		return
+	}
+	for i := range e.Verdicts {
+		v := &e.Verdicts[i]
+		if why := b.checkVerdict(v); why != "" {
+			b.ignore(why, string(v.Store))
+			continue
+		}
 		v.Old = v.Old || v.OneSided || b.now.Wall.Sub(v.At).Abs() > freshForward
 		b.apply(v, false)
 	}

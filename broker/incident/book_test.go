@@ -42,7 +42,7 @@ func (s *solo) do(e incident.Event) {
 		case *incident.Ask:
 			s.do(&incident.Unanswered{ID: o.ID})
 		case *incident.ReadMarks:
-			s.do(&incident.MarksRead{ID: o.ID, Sent: make([]bool, len(o.Items))})
+			s.do(&incident.MarksRead{ID: o.ID, Known: make([]incident.Known, len(o.Items))})
 		case *incident.Save:
 			doc, _ := json.Marshal(o.Incident)
 			var i incident.Incident

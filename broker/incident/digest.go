@@ -23,6 +23,7 @@ type budget struct {
 	// there is none.
 	waiting []*step
 	stage   int
+	due     time.Duration // of the next digest
 }
 
 // lane is whose budget it is.
@@ -75,6 +76,7 @@ func (b *Book) tell(l lane, steps []*step) {
 func (b *Book) nextDigest(l lane, c Change, g *budget) {
 	d := digestAfter[min(g.stage, len(digestAfter)-1)]
 	g.stage++
+	g.due = b.now.Mono + d
 	b.after(d, func() { b.digest(l, c, g) })
 }
 
@@ -87,8 +89,7 @@ func (b *Book) digest(l lane, c Change, g *budget) {
 		switch {
 		case l == people && s.phase != digesting, l == programs && s.side != nil:
 		case l == people && s.change == Opened && b.covered(s.inc):
-			s.phase = frozen
-			s.inc.Waits = b.coveredBy(s.inc)
+			b.freeze(s)
 		case l == people:
 			if h := b.hushOf(s); h.held() {
 				b.hushPeople(s, h)

@@ -29,11 +29,12 @@ type (
 	}
 	// Unanswered is an Ask of this node that got no answer in time.
 	Unanswered struct{ ID uint64 }
-	// MarksRead answers a ReadMarks: which of its items any region's mark in
-	// the table calls sent. Failed says that the table could not be read.
+	// MarksRead answers a ReadMarks: where the marks of either region in the
+	// table call each of its items sent (KnownBy). Failed says that the table
+	// could not be read.
 	MarksRead struct {
 		ID     uint64
-		Sent   []bool
+		Known  []Known
 		Failed bool
 	}
 	// Wrote is the result of a Write.
@@ -137,6 +138,12 @@ type (
 		Notice  Notice
 		Channel Channel
 	}
+	// Ignored is a word of the other region, or an item of the table, that was
+	// set aside. ID names the item, where it is one.
+	Ignored struct {
+		Reason Reason
+		ID     string
+	}
 	// Superseded is a write that a newer node of this region refused.
 	Superseded struct{ Notice Notice }
 )
@@ -151,3 +158,4 @@ func (*Save) out()       {}
 func (*Happened) out()   {}
 func (*GaveUp) out()     {}
 func (*Superseded) out() {}
+func (*Ignored) out()    {}

@@ -66,6 +66,5 @@ func (b *Book) calmDown(sub subject) {
 	}
 	delete(b.flaps, sub)
 	v := presence.Verdict{Store: sub.store, Host: sub.host, Condition: presence.HostCalm, At: b.now.Wall, Since: b.now.Wall, SeenFrom: []beat.Region{b.opt.Region}}
-	b.endsAll(&v, flapClass)
-	b.recheckStore(sub.store)
+	b.endsAll(&v, true, flapClass)
 }

@@ -68,12 +68,15 @@ func (b *Book) flush(key gatherKey) {
 			continue
 		}
 		if s.change == Opened && b.covered(s.inc) {
-			s.phase = frozen
-			s.inc.Waits = b.coveredBy(s.inc)
+			b.freeze(s)
 			continue
 		}
 		if h := b.hushOf(s); h.held() {
 			b.hushPeople(s, h)
+			continue
+		}
+		if b.missedOpening(s) {
+			b.didNotComeUp(s)
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g []*step) bool {
@@ -132,7 +135,7 @@ func (b *Book) send(l lane, steps []*step, digest bool) {
 	b.notices++
 	o := &outgoing{
 		notice: Notice{
-			ID: noticeID(b.now.Wall, b.opt.Region, b.opt.Term, b.notices), Region: b.opt.Region,
+			V: Version, ID: noticeID(b.now.Wall, b.opt.Region, b.opt.Term, b.notices), Region: b.opt.Region,
 			At: b.now.Wall.UTC().Truncate(time.Millisecond), Marks: make(map[Channel]Mark), Rev: 1,
 		},
 		steps: steps, side: l == programs, since: b.now.Mono, inflight: make(map[Channel]bool), failures: make(map[Channel]int), perhaps: make(map[Channel]bool),

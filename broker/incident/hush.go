@@ -64,7 +64,7 @@ func (b *Book) closed(st *setting.Store, inc *incident, fault bool) hush {
 	switch {
 	case until.After(now):
 		return hush{why: "the store is in maintenance until " + at(st, until), until: until.Add(st.ComeUp), comesUp: true}
-	case fault && !ended.IsZero() && inc.OpenedAt.Before(ended) && now.Before(ended.Add(st.ComeUp)):
+	case fault && !ended.IsZero() && inc.began.Before(ended) && now.Before(ended.Add(st.ComeUp)):
 		return hush{why: "the store was in maintenance, and has until " + at(st, ended.Add(st.ComeUp)) + " to come up", until: ended.Add(st.ComeUp), comesUp: true}
 	}
 	if open, _ := st.Open(now); !open {
@@ -74,7 +74,7 @@ func (b *Book) closed(st *setting.Store, inc *incident, fault bool) hush {
 		}
 		return hush{why: "the store is closed until " + at(st, opens), until: opens.Add(st.ComeUp), comesUp: true}
 	}
-	if opened := st.Opened(now); fault && !opened.IsZero() && inc.OpenedAt.Before(opened) && now.Before(opened.Add(st.ComeUp)) {
+	if opened := st.Opened(now); fault && !opened.IsZero() && inc.began.Before(opened) && now.Before(opened.Add(st.ComeUp)) {
 		return hush{why: "the store has opened, and has until " + at(st, opened.Add(st.ComeUp)) + " to come up", until: opened.Add(st.ComeUp), comesUp: true}
 	}
 	return hush{}
@@ -160,6 +160,18 @@ func (b *Book) recheck(s *step) {
 		return
 	}
 	b.gather(s)
+}
+
+// missedOpening says whether a host is missing since before its store opened,
+// and nobody could say so then: this node started or woke since, or people were
+// not to be told.
+func (b *Book) missedOpening(s *step) bool {
+	st := b.fleet.Store(s.inc.Store)
+	if st == nil || s.change != Opened || s.inc.Kind != HostMissing {
+		return false
+	}
+	opened := st.Opened(b.now.Wall)
+	return !opened.IsZero() && s.inc.began.Before(opened)
 }
 
 // didNotComeUp tells of a host that was missing before its store opened: an

@@ -14,9 +14,15 @@ type incident struct {
 	cause    presence.Cause
 	fault    *step
 	recovery *step // nil while open
+	// began is when the fault began, as far as opening hours matter: its opening,
+	// or, where it is older than this node's look, the last proof of life.
+	began time.Time
 	// unadopted: nobody declared the host, and it was not seen often enough.
 	unadopted bool
 	changes   changes
+	// also are incidents of the same subject that the other region opened by
+	// itself, before this node started: they end with this one.
+	also []*incident
 	// dead says which regions see the relay dead and the store alive: ours,
 	// the other.
 	dead [2]bool
@@ -39,7 +45,7 @@ func (i *incident) kind(said Kind, own bool) Kind {
 	return StoreDown
 }
 
-func (i *incident) subject() subject { return subject{i.Store, i.Host, i.Region, classOf(i.Kind)} }
+func (i *Incident) subject() subject { return subject{i.Store, i.Host, i.Region, classOf(i.Kind)} }
 
 // about is another incident of the same store or host.
 func (i *incident) about(c class) subject { return subject{i.Store, i.Host, i.Region, c} }
@@ -78,6 +84,7 @@ type step struct {
 	phase  phase
 	// asked counts the rounds of asking, so that an old timer finds out.
 	asked  int
+	askAt  time.Duration
 	notice *outgoing
 	// seenFrom are the regions whose evidence a recovery is.
 	seenFrom []beat.Region
@@ -99,70 +106,6 @@ func (s *step) item() ToldItem {
 	}
 }
 
-// apply takes a verdict, our own presence's or the other region's, and says
-// whether it changed an incident.
-func (b *Book) apply(v *presence.Verdict, own bool) bool {
-	if kind, ok := faultKind(v); ok {
-		ended := v.Condition == presence.HostFailing && b.endsAll(v, missingClass, comeUpClass, neverClass)
-		return b.fault(v, kind, own) || ended
-	}
-	switch v.Condition {
-	case presence.Well, presence.StoreStopped, presence.HostStopped, presence.HostForgotten:
-		if v.Host == "" {
-			return b.endsAll(v, storeClass, neverClass)
-		}
-		return b.endsAll(v, missingClass, failingClass, comeUpClass, neverClass)
-	case presence.LanWell:
-		return b.endsAll(v, lanClass)
-	case presence.ConflictOver:
-		return b.endsAll(v, conflictClass)
-	case presence.HostCalm:
-		return b.endsAll(v, flapClass)
-	case presence.RegionWell:
-		return b.endsAll(v, regionClass, pathClass)
-	default:
-		return false
-	}
-}
-
-// faultKind is the kind of incident that a verdict opens, if it does.
-func faultKind(v *presence.Verdict) (Kind, bool) {
-	switch v.Condition {
-	case presence.StoreDown:
-		return StoreDown, true
-	case presence.StoreRelayDead:
-		return RelayDead, true
-	case presence.HostMissing:
-		return HostMissing, true
-	case presence.HostFailing:
-		return HostFailing, true
-	case presence.StoreLan:
-		return StoreLan, true
-	case presence.StoreConflict:
-		return Conflict, true
-	case presence.HostFlaps:
-		return Flapping, true
-	case presence.HostNeverSeen:
-		return NeverSeen, true
-	case presence.RegionDown:
-		return RegionDown, true
-	case presence.RegionPath:
-		return RegionPath, true
-	case presence.RegionBlind:
-		return RegionBlind, true
-	default:
-		return "", false
-	}
-}
-
-func (b *Book) endsAll(v *presence.Verdict, classes ...class) bool {
-	ended := false
-	for _, c := range classes {
-		ended = b.ends(v, c) || ended
-	}
-	return ended
-}
-
 // fault opens an incident, or goes on with the one that is open (I1).
 func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 	sub := subject{v.Store, v.Host, v.Region, classOf(kind)}
@@ -175,12 +118,13 @@ func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 	}
 	inc := &incident{
 		Incident: Incident{
-			ID: id, Kind: kind, Store: v.Store, Host: v.Host, Region: v.Region, Lost: v.Lost, FleetWide: v.FleetWide, K: 1, Open: true,
+			V: Version, ID: id, Kind: kind, Store: v.Store, Host: v.Host, Region: v.Region, Lost: v.Lost, FleetWide: v.FleetWide, K: 1, Open: true,
 			Since: v.Since.UTC().Truncate(time.Millisecond), SinceUncertaintyMs: v.Uncertainty.Milliseconds(), OpenedAt: b.now.Wall.UTC().Truncate(time.Millisecond),
 			SeenFrom: v.SeenFrom, OneSided: v.OneSided, Reason: string(v.Reason), Message: v.Message,
 		},
 		cause: v.Cause, unadopted: v.Unadopted,
 	}
+	inc.begin(v)
 	inc.kind(kind, own)
 	if inc.Region != "" {
 		// A region's fault is told by who sees it, not by a store's home.
@@ -195,6 +139,13 @@ func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 	b.changed(inc)
 	b.start(inc.fault, v.Old)
 	return true
+}
+
+func (i *incident) begin(v *presence.Verdict) {
+	i.began = i.OpenedAt
+	if v.Old {
+		i.began = i.Since
+	}
 }
 
 // other is the other region, "" where there is none.
@@ -226,6 +177,7 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 	inc.Since, inc.SinceUncertaintyMs = v.Since.UTC().Truncate(time.Millisecond), v.Uncertainty.Milliseconds()
 	inc.OpenedAt = b.now.Wall.UTC().Truncate(time.Millisecond)
 	inc.SeenFrom, inc.OneSided, inc.Reason, inc.Message, inc.Ended = v.SeenFrom, v.OneSided, string(v.Reason), v.Message, ""
+	inc.begin(v)
 	inc.unadopted, inc.FleetWide, inc.Lost = v.Unadopted, v.FleetWide, v.Lost
 	inc.K++
 	inc.fault = &step{inc: inc, k: inc.K, change: Opened}
@@ -262,11 +214,11 @@ func (b *Book) goesOn(inc *incident, v *presence.Verdict, said Kind, own bool) b
 	return true
 }
 
-// ends ends the open incident of a class, unless the word is older than the
-// fault.
-func (b *Book) ends(v *presence.Verdict, c class) bool {
+// ends ends the open incident of a class, unless the other region's word is
+// older than the fault. This region's presence says what is so now.
+func (b *Book) ends(v *presence.Verdict, own bool, c class) bool {
 	inc := b.open[subject{v.Store, v.Host, v.Region, c}]
-	if inc == nil || c <= failingClass && older(&v.Cause, &inc.cause) {
+	if inc == nil || !own && c <= failingClass && older(&v.Cause, &inc.cause) {
 		return false
 	}
 	b.end(inc, v)
@@ -289,8 +241,15 @@ func (b *Book) end(inc *incident, v *presence.Verdict) {
 	b.emit(&Happened{Incident: inc.Incident, Change: Recovered})
 	b.changed(inc)
 	b.recover(inc)
+	b.uncover(inc)
 	id := inc.ID
 	b.after(keepEnded, func() { b.purge(id) })
+	for _, other := range inc.also {
+		if other.Open {
+			b.end(other, v)
+		}
+	}
+	inc.also = nil
 }
 
 // ending is how a condition ends an incident, where the host does not come back.
@@ -377,30 +336,11 @@ func (b *Book) home(store beat.StoreID) beat.Region {
 	return presence.Home(store, b.opt.Regions)
 }
 
-// covered says whether an incident is of a host whose store is down (P4). While
-// the relay is dead and the store alive, its hosts are judged by themselves (P5).
-func (b *Book) covered(inc *incident) bool {
-	if inc.Host == "" || classOf(inc.Kind) == flapClass {
-		return false
-	}
-	s := b.open[subject{inc.Store, "", "", storeClass}]
-	return s != nil && s.Kind == StoreDown || b.open[subject{inc.Store, "", "", lanClass}] != nil
-}
-
-// coveredBy is why a covered incident is not told.
-func (b *Book) coveredBy(inc *incident) string {
-	if b.open[subject{inc.Store, "", "", lanClass}] != nil {
-		return "the store's LAN is down: it is told for all hosts"
-	}
-	return "the store is down: its hosts cannot be seen"
-}
-
 // start begins the telling of a transition.
 func (b *Book) start(s *step, old bool) {
 	switch {
 	case s.change == Opened && b.covered(s.inc):
-		s.phase = frozen
-		s.inc.Waits = b.coveredBy(s.inc)
+		b.freeze(s)
 	case b.teller(s.inc) != b.opt.Region:
 		s.phase = held
 		s.inc.Waits = "is told by " + string(b.teller(s.inc))

@@ -26,16 +26,21 @@ func (b *Book) load(e *Loaded) {
 }
 
 func (b *Book) loadIncident(in *Incident) {
-	if classOf(in.Kind) == 0 {
-		return // a newer version's
+	if why := b.checkIncident(in); why != "" {
+		b.ignore(why, string(in.ID))
+		return
 	}
 	if have := b.byID[in.ID]; have != nil {
-		if in.K > have.K {
+		switch {
+		case in.K <= have.K || in.subject() != have.subject():
+		case in.Open && !have.Open:
+			b.loadAgain(have, in)
+		default:
 			b.loadEnd(have, in)
 		}
 		return
 	}
-	inc := &incident{Incident: *in}
+	inc := &incident{Incident: *in, began: in.OpenedAt}
 	inc.Waits = ""
 	inc.fault = &step{inc: inc, change: Opened, phase: told, on: slices.Clone(in.Told)}
 	if in.Suppressed && in.Open {
@@ -43,9 +48,33 @@ func (b *Book) loadIncident(in *Incident) {
 	}
 	b.byID[in.ID] = inc
 	if in.Open {
-		b.open[inc.subject()] = inc
+		b.loadOpen(inc)
 	} else {
 		inc.recovery = &step{inc: inc, k: in.K, change: Recovered, phase: told}
+	}
+}
+
+// loadAgain takes the word that an incident was opened again.
+func (b *Book) loadAgain(inc *incident, in *Incident) {
+	inc.Incident, inc.began, inc.recovery = *in, in.OpenedAt, nil
+	inc.Waits = ""
+	inc.fault = &step{inc: inc, k: in.K, change: Opened, phase: told, on: slices.Clone(in.Told)}
+	b.loadOpen(inc)
+}
+
+// loadOpen makes an incident the open one of its subject. Where each region
+// opened one by itself, the later stands, and the other ends with it.
+func (b *Book) loadOpen(inc *incident) {
+	sub := inc.subject()
+	have := b.open[sub]
+	switch {
+	case have == nil || have == inc:
+		b.open[sub] = inc
+	case cmp.Or(inc.OpenedAt.Compare(have.OpenedAt), cmp.Compare(inc.ID, have.ID)) > 0:
+		inc.also, have.also = append(have.also, have), nil
+		b.open[sub] = inc
+	default:
+		have.also = append(have.also, inc)
 	}
 }
 
@@ -60,10 +89,16 @@ func (b *Book) remind(f *step) {
 func (b *Book) loadEnd(inc *incident, in *Incident) {
 	inc.K = in.K
 	if !in.Open && inc.Open {
-		if b.open[inc.subject()] == inc {
-			delete(b.open, inc.subject())
-		}
 		inc.Open, inc.EndedAt = false, in.EndedAt
+		if sub := inc.subject(); b.open[sub] == inc {
+			delete(b.open, sub)
+			for _, other := range inc.also {
+				if other.Open {
+					b.loadOpen(other)
+				}
+			}
+			inc.also = nil
+		}
 		inc.recovery = &step{inc: inc, k: in.K, change: Recovered, phase: told}
 	}
 }
@@ -71,8 +106,9 @@ func (b *Book) loadEnd(inc *incident, in *Incident) {
 // loadNotice goes on where a notice was left: what is marked sent is told;
 // what is not, and is this region's, is tried again.
 func (b *Book) loadNotice(n *Notice) {
-	if slices.ContainsFunc(n.Items, func(i Item) bool { return classOf(i.Kind) == 0 || i.K < 1 }) {
-		return // a newer version's
+	if why := b.checkNotice(n); why != "" {
+		b.ignore(why, n.ID)
+		return
 	}
 	for ch, m := range n.Marks {
 		if m == Unsent && (!slices.Contains(b.opt.Channels, ch) || b.now.Wall.Sub(n.At) >= giveUpAfter) {
@@ -121,8 +157,11 @@ func (n *Notice) pending() bool {
 func (b *Book) loadItem(n *Notice, item *Item) *step {
 	inc := b.loadSubject(n, item)
 	s := inc.fault
-	if item.Change == Recovered {
+	switch item.Change {
+	case Recovered:
 		s = inc.recovery
+	case Changed:
+		s = nil // it tells nobody of a fault or its end
 	}
 	if s == nil || item.K < s.k {
 		return &step{inc: inc, k: item.K, change: item.Change, phase: told} // an earlier round of it
@@ -184,8 +223,16 @@ func (b *Book) loadAside(n *Notice, s *step) {
 func (b *Book) loadSubject(n *Notice, item *Item) *incident {
 	inc := b.byID[item.Incident]
 	if inc == nil {
-		inc = &incident{Incident: Incident{ID: item.Incident, Kind: item.Kind, Store: item.Store, Host: item.Host, Region: item.Region}}
+		inc = &incident{Incident: Incident{
+			V: Version, ID: item.Incident, Kind: item.Kind, Store: item.Store, Host: item.Host, Region: item.Region, Lost: item.Lost,
+		}}
+		if item.Change == Changed {
+			return inc
+		}
 		b.byID[item.Incident] = inc
+	}
+	if (subject{item.Store, item.Host, item.Region, classOf(item.Kind)}) != inc.subject() {
+		return inc // not what its id says: the first word stands
 	}
 	switch {
 	case item.Change == Recovered && item.K > inc.K:
@@ -197,11 +244,10 @@ func (b *Book) loadSubject(n *Notice, item *Item) *incident {
 	case item.Change == Opened && item.K > inc.K:
 		inc.K, inc.Open, inc.EndedAt, inc.recovery = item.K, true, time.Time{}, nil
 		inc.Since, inc.SinceUncertaintyMs, inc.OpenedAt = item.Since, item.SinceUncertaintyMs, n.At
+		inc.began = n.At
 		inc.SeenFrom, inc.OneSided, inc.Message = n.SeenFrom, n.OneSided, item.Message
 		inc.fault = &step{inc: inc, k: item.K, change: Opened, phase: told}
-		if b.open[inc.subject()] == nil {
-			b.open[inc.subject()] = inc
-		}
+		b.loadOpen(inc)
 	}
 	return inc
 }

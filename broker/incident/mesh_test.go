@@ -199,7 +199,7 @@ func (n *node) carryOut(o incident.Out) {
 	case *incident.Ask:
 		n.askTold(o)
 	case *incident.ReadMarks:
-		n.tell(&incident.MarksRead{ID: o.ID, Sent: n.m.marks(o.Items)})
+		n.tell(&incident.MarksRead{ID: o.ID, Known: n.m.marks(o.Items)})
 	case *incident.Forward:
 		n.queued = append(n.queued, o.Verdicts...)
 		n.forward()
@@ -274,16 +274,12 @@ func (n *node) askTold(o *incident.Ask) {
 	n.tell(&incident.Answered{ID: o.ID, Answer: answer})
 }
 
-func (m *mesh) marks(items []incident.ToldItem) []bool {
-	out := make([]bool, len(items))
-	for i, it := range items {
-		for _, n := range m.notices {
-			for _, x := range n.Items {
-				out[i] = out[i] || n.Marks["ops"] == incident.Sent && it.ToldBy(&n, &x)
-			}
-		}
+func (m *mesh) marks(items []incident.ToldItem) []incident.Known {
+	var all []incident.Notice
+	for _, k := range sortedKeys(m.notices) {
+		all = append(all, m.notices[k])
 	}
-	return out
+	return incident.KnownBy(items, all, nil)
 }
 
 // setFleet hands over what operators say.

@@ -123,6 +123,8 @@ type Item struct {
 // Notice is one message to people about one or many transitions. It is an item
 // of the table before it is sent: writing it is the claim.
 type Notice struct {
+	// V is the version of its document; 0 is 1.
+	V int `json:"v,omitempty"`
 	// ID is a ULID: the key of the notice, the same for every retry.
 	ID string `json:"id"`
 	// Region claimed it.
@@ -153,6 +155,8 @@ type Notice struct {
 // Incident is one fault of one store or host, from its opening to its end, as
 // a region remembers it.
 type Incident struct {
+	// V is the version of its document; 0 is 1.
+	V     int          `json:"v,omitempty"`
 	ID    ID           `json:"id"`
 	Kind  Kind         `json:"kind"`
 	Store beat.StoreID `json:"store,omitempty"`

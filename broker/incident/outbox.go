@@ -26,6 +26,7 @@ type outgoing struct {
 	// refusedAt is when the table, or every channel so far, first failed.
 	refusedAt time.Duration
 	refused   bool
+	retryAt   time.Duration
 	done      bool
 }
 
@@ -93,7 +94,7 @@ func (b *Book) attempt(o *outgoing) {
 	}
 	switch {
 	case o.writing:
-	case !b.mayClaim() && !b.stuck(o, 2*b.opt.Takeover):
+	case !b.mayClaim() && (b.drained() || !b.stuck(o, 2*b.opt.Takeover)):
 		o.writes++
 		b.again(o, o.writes) // or when the lease is back
 	case !o.claimed && !b.stuck(o, 2*b.opt.Takeover):
@@ -106,6 +107,10 @@ func (b *Book) attempt(o *outgoing) {
 
 // mayClaim says whether this node holds the region's lease.
 func (b *Book) mayClaim() bool { return !b.fenced || b.now.Mono < b.until }
+
+// drained says that this node gave the lease up: whatever fails, it sends no
+// more.
+func (b *Book) drained() bool { return b.fenced && b.until == 0 }
 
 // lease takes until when this node may claim and publish. What waited for it
 // may have been told by the other region meanwhile: that is asked first.
@@ -123,12 +128,12 @@ func (b *Book) lease(until time.Duration) {
 	}
 }
 
-// retry tries a notice again. While nobody was told, somebody else may have
-// told meanwhile: the other region is asked first.
+// retry tries a notice again. Somebody else may have told meanwhile: the other
+// region is asked first.
 func (b *Book) retry(o *outgoing) {
 	switch {
 	case o.done || slices.Contains(b.retries, o):
-	case b.told(o) || len(b.opt.Regions) < 2 || len(o.steps) == 0:
+	case len(b.opt.Regions) < 2 || len(o.steps) == 0 || o.side:
 		b.attempt(o)
 	default:
 		b.retries = append(b.retries, o)
@@ -144,6 +149,7 @@ func (b *Book) again(o *outgoing, failures int) {
 	if !o.refused {
 		o.refused, o.refusedAt = true, b.now.Mono
 	}
+	o.retryAt = b.now.Mono + backoff(failures)
 	b.after(backoff(failures), func() { b.retry(o) })
 }
 
@@ -224,7 +230,7 @@ func (b *Book) notAfter() time.Duration {
 // people were not told. wait says that a fault is still on its way there.
 func (b *Book) itemsFor(o *outgoing, ch Channel) (items []Item, steps []*step, wait bool) {
 	for i, s := range o.steps {
-		if !o.side && s.side != nil && b.isProgram(ch) {
+		if !o.side && s.side != nil && b.isProgram(ch) || slices.Contains(s.on, ch) {
 			continue
 		}
 		tell := s.inc.Open && s.inc.fault == s || o.perhaps[ch]
@@ -253,8 +259,8 @@ func (b *Book) onItsWay(f *step, ch Channel) bool {
 	return false
 }
 
-// hasTold says whether a channel got the fault: from this region, or, where the
-// other one told it, from there.
+// hasTold says whether a channel got the fault: from this region, or from the
+// other one, whose older version does not say on which.
 func (s *step) hasTold(ch Channel) bool {
 	return slices.Contains(s.on, ch) || len(s.on) == 0 && s.phase == told
 }

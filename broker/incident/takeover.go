@@ -13,6 +13,7 @@ const maxAskItems = 1_000
 // askAfter asks the other region about s, unless its telling went on meanwhile.
 func (b *Book) askAfter(s *step, d time.Duration) {
 	s.asked++
+	s.askAt = b.now.Mono + d
 	round := s.asked
 	b.after(d, func() {
 		if s.asked == round && (s.phase == held || s.phase == checking) {
@@ -111,6 +112,7 @@ func (a asking) asks(s *step) bool {
 func (b *Book) answered(e *Answered) {
 	q := b.asks[e.ID]
 	if len(q.steps) != len(e.Answer.Words) {
+		b.ignore(WrongLength, "")
 		b.unanswered(e.ID)
 		return
 	}
@@ -120,6 +122,9 @@ func (b *Book) answered(e *Answered) {
 		if q.asks(s) {
 			if e.Answer.Words[i] == TellingMine {
 				theirs[s.notice] = true
+			}
+			if i < len(e.Answer.Known) {
+				s.learn(&e.Answer.Known[i])
 			}
 			b.heed(s, e.Answer.Words[i])
 		}
@@ -131,6 +136,25 @@ func (b *Book) answered(e *Answered) {
 			b.attempt(o)
 		}
 	}
+}
+
+// learn takes where the other region, or a mark, says that a transition was
+// told.
+func (s *step) learn(k *Known) {
+	s.on = union(s.on, k.On)
+	if s.change == Recovered {
+		s.inc.fault.on = union(s.inc.fault.on, k.Fault)
+	}
+}
+
+// everywhere says whether every channel that reaches somebody has it.
+func (b *Book) everywhere(s *step) bool {
+	for _, ch := range b.opt.Channels {
+		if b.opt.Reaches(ch) && !slices.Contains(s.on, ch) && (s.change == Opened || s.inc.fault.hasTold(ch)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (b *Book) heed(s *step, word Telling) {
@@ -170,10 +194,18 @@ func (b *Book) marksRead(e *MarksRead) {
 	for i, s := range q.steps {
 		switch {
 		case !q.asks(s):
-		case !e.Failed && i < len(e.Sent) && e.Sent[i]:
-			b.toldThere(s)
-		case s.notice == nil:
-			b.take(s)
+		case e.Failed || i >= len(e.Known):
+			if s.notice == nil {
+				b.take(s)
+			}
+		default:
+			s.learn(&e.Known[i])
+			switch {
+			case len(s.on) > 0 && b.everywhere(s):
+				b.toldThere(s)
+			case s.notice == nil: // what is left of it, too
+				b.take(s)
+			}
 		}
 	}
 	for _, o := range q.notices {
@@ -219,27 +251,59 @@ func (b *Book) take(s *step) {
 func (b *Book) asked(q ToldQuestion) {
 	a := ToldAnswer{Node: b.opt.Node, Term: b.opt.Term}
 	for _, item := range q.Items {
-		a.Words = append(a.Words, b.word(item))
+		w, k := b.word(item)
+		a.Words, a.Known = append(a.Words, w), append(a.Known, k)
 	}
 	b.emit(&Reply{Answer: a})
 }
 
-// word is what this region says of one transition. The other region may know
-// the subject's incident by another id.
-func (b *Book) word(item ToldItem) Telling {
-	inc := b.byID[item.Incident]
-	if inc == nil {
-		inc = b.open[subject{item.Store, item.Host, item.Region, classOf(item.Kind)}]
+// word is what this region says of one transition, and where it knows that it
+// was told. The other region may know the subject's incident by another id.
+func (b *Book) word(item ToldItem) (Telling, Known) {
+	s := b.find(item)
+	w := b.telling(item, s)
+	if s == nil {
+		return w, Known{}
 	}
+	k := Known{On: b.reaching(s.on)}
+	if item.Change == Recovered {
+		k.Fault = b.reaching(s.inc.fault.on)
+	}
+	return w, k
+}
+
+// reaching are those of some channels that reach somebody.
+func (b *Book) reaching(on []Channel) []Channel {
+	return slices.DeleteFunc(slices.Clone(on), func(ch Channel) bool { return !b.opt.Reaches(ch) })
+}
+
+// find is the transition that an item names, nil where there is none here.
+func (b *Book) find(item ToldItem) *step {
+	inc := b.subjectOf(item)
+	switch {
+	case inc == nil:
+		return nil
+	case item.Change == Recovered:
+		return inc.recovery
+	default:
+		return inc.fault
+	}
+}
+
+func (b *Book) subjectOf(item ToldItem) *incident {
+	if inc := b.byID[item.Incident]; inc != nil {
+		return inc
+	}
+	return b.open[subject{item.Store, item.Host, item.Region, classOf(item.Kind)}]
+}
+
+func (b *Book) telling(item ToldItem, s *step) Telling {
+	inc := b.subjectOf(item)
 	if inc == nil {
 		if item.Change == Recovered {
 			return TellingOver
 		}
 		return TellingYours
-	}
-	s := inc.fault
-	if item.Change == Recovered {
-		s = inc.recovery
 	}
 	switch {
 	case item.Change == Opened && item.K > inc.fault.k && !inc.Open:
@@ -252,6 +316,8 @@ func (b *Book) word(item ToldItem) Telling {
 			return TellingYours
 		}
 		return TellingMine
+	case s.phase == told && s.notice == nil && inc.Teller == b.other():
+		return TellingYours // it was told by who asks
 	case s.phase == told:
 		return TellingSent
 	case s.phase == cancelled:

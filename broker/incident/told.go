@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -46,6 +47,55 @@ type ToldAnswer struct {
 	Node  string    `json:"node"`
 	Term  int64     `json:"term"`
 	Words []Telling `json:"words"`
+	// Known is what the region knows of the channels, for each item; absent in
+	// the answer of a region of an older version.
+	Known []Known `json:"known,omitempty"`
+}
+
+// Known is where a transition was told, and, of a recovery, where its fault was.
+type Known struct {
+	On    []Channel `json:"on,omitempty"`
+	Fault []Channel `json:"fault,omitempty"`
+}
+
+// KnownBy is what notices of either region say of transitions. Channels of
+// local reach nobody.
+func KnownBy(items []ToldItem, notices []Notice, local []Channel) []Known {
+	out := make([]Known, len(items))
+	for i := range notices {
+		n := &notices[i]
+		var sent []Channel
+		for ch, m := range n.Marks {
+			if m == Sent && !slices.Contains(local, ch) {
+				sent = append(sent, ch)
+			}
+		}
+		if len(sent) == 0 {
+			continue
+		}
+		for k := range items {
+			t := &items[k]
+			if slices.ContainsFunc(n.Items, func(it Item) bool { return t.ToldBy(n, &it) }) {
+				out[k].On = union(out[k].On, sent)
+			}
+			if t.Change == Recovered && slices.ContainsFunc(n.Items, func(it Item) bool { return t.faultOf(n, &it) }) {
+				out[k].Fault = union(out[k].Fault, sent)
+			}
+		}
+	}
+	return out
+}
+
+// faultOf says whether an item that a notice lists is the fault of a recovery.
+func (t *ToldItem) faultOf(_ *Notice, i *Item) bool {
+	return i.Change == Opened && i.Incident == t.Incident && i.K < t.K
+}
+
+// union is a sorted list of both.
+func union(a, b []Channel) []Channel {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Telling is the word of the region that was asked about one transition.

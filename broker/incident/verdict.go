@@ -10,28 +10,28 @@ import (
 // whether it changed an incident.
 func (b *Book) apply(v *presence.Verdict, own bool) bool {
 	if kind, ok := faultKind(v); ok {
-		ended := v.Condition == presence.HostFailing && b.endsAll(v, missingClass, comeUpClass, neverClass)
+		ended := v.Condition == presence.HostFailing && b.endsAll(v, own, missingClass, comeUpClass, neverClass)
 		return b.fault(v, kind, own) || ended
 	}
 	switch v.Condition {
 	case presence.Well, presence.StoreStopped, presence.HostStopped, presence.HostForgotten:
 		if v.Host == "" {
-			return b.endsAll(v, storeClass, neverClass)
+			return b.endsAll(v, own, storeClass, neverClass)
 		}
-		return b.endsAll(v, missingClass, failingClass, comeUpClass, neverClass)
+		return b.endsAll(v, own, missingClass, failingClass, comeUpClass, neverClass)
 	case presence.LanWell:
-		return b.endsAll(v, lanClass)
+		return b.endsAll(v, own, lanClass)
 	case presence.ConflictOver:
-		return b.endsAll(v, conflictClass)
+		return b.endsAll(v, own, conflictClass)
 	case presence.HostCalm:
-		return b.endsAll(v, flapClass)
+		return b.endsAll(v, own, flapClass)
 	case presence.RegionWell:
 		// A region says of itself that its path is well, and of the other one
 		// that it lives: neither word is about the other fault.
 		if slices.Contains(v.SeenFrom, v.Region) {
-			return b.endsAll(v, pathClass)
+			return b.endsAll(v, own, pathClass)
 		}
-		return b.endsAll(v, regionClass)
+		return b.endsAll(v, own, regionClass)
 	default:
 		return false
 	}
@@ -67,10 +67,10 @@ func faultKind(v *presence.Verdict) (Kind, bool) {
 	}
 }
 
-func (b *Book) endsAll(v *presence.Verdict, classes ...class) bool {
+func (b *Book) endsAll(v *presence.Verdict, own bool, classes ...class) bool {
 	ended := false
 	for _, c := range classes {
-		ended = b.ends(v, c) || ended
+		ended = b.ends(v, own, c) || ended
 	}
 	return ended
 }

@@ -87,26 +87,6 @@ func checkSubject(store beat.StoreID, host beat.HostID) Reason {
 	return ""
 }
 
-// Told says of each item whether a mark of any region calls it sent, by a
-// channel that is not among local: those reach nobody.
-func Told(items []incident.ToldItem, notices []incident.Notice, local []incident.Channel) []bool {
-	out := make([]bool, len(items))
-	for i := range notices {
-		n := &notices[i]
-		sent := false
-		for ch, m := range n.Marks {
-			sent = sent || m == incident.Sent && !slices.Contains(local, ch)
-		}
-		if !sent {
-			continue
-		}
-		for k := range items {
-			out[k] = out[k] || slices.ContainsFunc(n.Items, func(it incident.Item) bool { return items[k].ToldBy(n, &it) })
-		}
-	}
-	return out
-}
-
 // IncidentPKs are the partitions of the incidents.
 func IncidentPKs() []string { return buckets(table.IncidentPK) }
 

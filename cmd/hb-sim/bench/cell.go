@@ -96,7 +96,7 @@ func (c *cell) do(n *cellNode, o node.Out) {
 	case *incident.Write:
 		c.later(n, &incident.Wrote{Op: o.Op})
 	case *incident.ReadMarks:
-		c.later(n, &incident.MarksRead{ID: o.ID, Sent: make([]bool, len(o.Items))})
+		c.later(n, &incident.MarksRead{ID: o.ID, Known: make([]incident.Known, len(o.Items))})
 	case *incident.Publish:
 		c.sent = append(c.sent, o.Notice)
 		c.later(n, &incident.Published{Op: o.Op})

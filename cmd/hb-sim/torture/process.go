@@ -399,7 +399,7 @@ func (p *process) readMarks(o *incident.ReadMarks) {
 	t.read(p, func(ok bool) node.Event {
 		m := &incident.MarksRead{ID: o.ID, Failed: !ok}
 		if ok {
-			m.Sent = record.Told(o.Items, t.notices(p.region, p.clock().Wall), nil)
+			m.Known = incident.KnownBy(o.Items, t.notices(p.region, p.clock().Wall), nil)
 		} else {
 			m.Sent = make([]bool, len(o.Items))
 		}
