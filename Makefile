@@ -37,10 +37,11 @@ check: fmt ## the fast part of test: format, vet, unit tests (no emulator, no br
 	$(GOTEST) -short ./relay/... ./broker/... ./cloud/local/... ./cmd/internal/... ./cmd/hbctl/...
 
 .PHONY: test
-test: tools fmt build cross lint ## everything: format, lint, unit, race, emulators, browser, processes
+test: tools fmt build cross lint ## everything: format, lint, unit, race, emulators, browser, processes, 20,000 seeds
 	go vet ./...
 	$(GOTEST) -timeout 25m ./...
 	$(GOTEST) -timeout 15m -race ./relay/... ./broker/... ./cloud/local/...
+	bin/hb-sim torture --seeds 20000
 
 .PHONY: fmt
 fmt:
@@ -83,11 +84,12 @@ cover: tools ## coverage of all packages, by function
 assets: ## rebuild the dashboard's committed assets
 	go generate ./broker/dashboard
 
-# What tests need beyond Go: Debian's clients and browser, and the emulator.
+# What tests need beyond Go: Debian's clients, browser and Java, and the emulators.
 .PHONY: tools
 tools: $(VENV)/.done
 	.ci/install
 	.ci/mosquitto
+	.ci/dynamodb
 
 $(VENV)/.done: deploy/aws-local/requirements.txt
 	python3 -m venv $(VENV)

@@ -25,7 +25,7 @@ const (
 	tailBytes = 2 << 10
 )
 
-// process is one running ministack.
+// process is one running emulator.
 type process struct {
 	port   int
 	cmd    *exec.Cmd
@@ -35,9 +35,8 @@ type process struct {
 
 // startProcess starts program on a port of 127.0.0.1 and waits until it answers.
 func startProcess(ctx context.Context, program string, port int, tmp string) (*process, error) {
-	p := &process{port: port, ended: make(chan struct{})}
-	p.cmd = exec.Command(program)
-	p.cmd.Env = append(os.Environ(),
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(),
 		"BIND_HOST=127.0.0.1",
 		"MINISTACK_HOST=127.0.0.1",
 		"TMPDIR="+tmp, // it leaves files of its process ids there
@@ -45,6 +44,20 @@ func startProcess(ctx context.Context, program string, port int, tmp string) (*p
 		// It must forget: what a former run left would be found as new.
 		"PERSIST_STATE=0",
 	)
+	p, err := launch(cmd, port)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.await(ctx, p.healthy); err != nil {
+		p.kill()
+		return nil, fmt.Errorf("ministack %w", err)
+	}
+	return p, nil
+}
+
+// launch starts an emulator that will serve a port.
+func launch(cmd *exec.Cmd, port int) (*process, error) {
+	p := &process{port: port, cmd: cmd, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	dieWithParent(p.cmd)
 	started := make(chan error, 1)
@@ -62,27 +75,24 @@ func startProcess(ctx context.Context, program string, port int, tmp string) (*p
 		close(p.ended)
 	}()
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("start %s: %w", program, err)
-	}
-	if err := p.awaitHealth(ctx); err != nil {
-		p.kill()
-		return nil, err
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	return p, nil
 }
 
-func (p *process) awaitHealth(ctx context.Context) error {
+// await waits until it answers.
+func (p *process) await(ctx context.Context, healthy func(context.Context) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		if p.healthy(ctx) {
+		if healthy(ctx) {
 			return nil
 		}
 		select {
 		case <-p.ended:
-			return fmt.Errorf("ministack on port %d ended at its start: %s", p.port, p.output.String())
+			return fmt.Errorf("on port %d ended at its start: %s", p.port, p.output.String())
 		case <-ctx.Done():
-			return fmt.Errorf("ministack on port %d does not answer: %w: %s", p.port, ctx.Err(), p.output.String())
+			return fmt.Errorf("on port %d does not answer: %w: %s", p.port, ctx.Err(), p.output.String())
 		case <-time.After(healthEvery):
 		}
 	}
