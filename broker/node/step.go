@@ -1,11 +1,14 @@
 package node
 
 import (
+	"slices"
+
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/lease"
 	"github.com/hb-mesh/hb-mesh/broker/peer/link"
 	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
 // stepLease steps the lease, and does what follows.
@@ -194,6 +197,33 @@ func (n *Node) linkOut(o link.Out) {
 	}
 }
 
+// believed are the verdicts of the other region that presence knows no better
+// than; those it does, it answers.
+func (n *Node) believed(all []presence.Verdict) []presence.Verdict {
+	if !slices.ContainsFunc(all, func(v presence.Verdict) bool { return !n.presence.Believes(&v) }) {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(v presence.Verdict) bool { return !n.presence.Believes(&v) })
+}
+
+// credible leaves out the losses of stores that this region has not lost: a
+// store is down when both have, and a forward that was late is no proof of it
+// (P3). The other region asks again, and hears that the store is open.
+func (n *Node) credible(verdicts []presence.Verdict) []presence.Verdict {
+	out := make([]presence.Verdict, 0, len(verdicts))
+	for i := range verdicts {
+		v := &verdicts[i]
+		if v.Host == "" && v.Store != "" && (v.Condition == presence.StoreDown || v.Condition == presence.StoreRelayDead) {
+			if s, ok := n.presence.Status(n.now, v.Store); ok && s.Mine == presence.ViewOpen {
+				n.emit(&presence.Refused{ID: beat.Identity{Store: v.Store, Relay: s.Relay}, Reason: presence.NotAnswer})
+				continue
+			}
+		}
+		out = append(out, *v)
+	}
+	return out
+}
+
 // received answers the other region's request by HTTPS.
 func (n *Node) received(e *Received) {
 	if n.link != nil && !n.over && !n.waking {
@@ -231,7 +261,7 @@ func (n *Node) respond(r *wire.Request) wire.Response {
 			n.stepPresence(&presence.Heard{News: r.News})
 		}
 	case wire.Forward:
-		n.stepBook(&incident.Forwarded{From: n.other, Verdicts: r.Verdicts})
+		n.stepBook(&incident.Forwarded{From: n.other, Verdicts: n.believed(r.Verdicts)})
 		n.stepPresence(&presence.Forwarded{Verdicts: r.Verdicts})
 	}
 	n.answer.State = wire.State{

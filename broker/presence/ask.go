@@ -321,7 +321,23 @@ func (p *Presence) forwarded(verdicts []Verdict) {
 	}
 }
 
+// Believes says whether a verdict of the other region may be so: a host that
+// beats here directly is not missing, whatever its relay says (P13). Step tells
+// the other region of that way once more.
+func (p *Presence) Believes(v *Verdict) bool {
+	s := p.stores[v.Store]
+	if s == nil || v.Condition != HostMissing {
+		return true
+	}
+	h := s.lookup(v.Host)
+	return h == nil || !h.direct.Alive()
+}
+
 func (p *Presence) forwardedHost(s *store, h *host, v *Verdict) {
+	if !p.Believes(v) {
+		p.emit(&Tell{News: []News{{Store: s.id, Host: h.id}}})
+		return
+	}
 	switch v.Condition {
 	case HostForgotten:
 		p.forgetHeard(s, v.Host)
