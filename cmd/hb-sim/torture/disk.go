@@ -27,6 +27,7 @@ type disk struct {
 	epochTop             beat.Epoch
 	numberTop            beat.Number
 	hosts                []roster.Record
+	lan                  *roster.LanRecord
 	entries              []beat.Transition
 	lost                 uint64
 	gapFrom, gapTo       beat.Number
@@ -134,6 +135,10 @@ func (d *disk) put(entries []entry) {
 }
 
 func (d *disk) record(e *entry) {
+	if e.lan != nil {
+		d.lan = e.lan
+		return
+	}
 	host := e.record.Host
 	if e.forget {
 		host = e.transition.Host
@@ -155,6 +160,7 @@ type entry struct {
 	transition beat.Transition
 	record     roster.Record
 	forget     bool
+	lan        *roster.LanRecord
 }
 
 // Batch returns the oldest entries above after.

@@ -58,7 +58,7 @@ func (r *relay) start() {
 	r.roster = roster.New(w.rosterOptions)
 	r.disk.open()
 	r.links.start(r)
-	r.deliver(&roster.Loaded{Hosts: r.disk.hosts})
+	r.deliver(&roster.Loaded{Hosts: r.disk.hosts, Lan: r.disk.lan})
 	r.numbers(0, false)
 	w.truth.relay(r.store)
 }
@@ -168,7 +168,11 @@ func (r *relay) handle(outs []roster.Out) {
 			changed = true
 		case *roster.Noted:
 			entries = append(entries, entry{record: o.Record})
-		case *roster.Shown, *roster.Flaps:
+		case *roster.Lan:
+			o.Transition.Boot = r.boot
+			entries = append(entries, entry{transition: o.Transition, lan: &o.Record})
+			changed = true
+		case *roster.Shown, *roster.Flaps, *roster.Calm:
 			changed = true
 		case *roster.NeedNumbers:
 			r.later(syncAfter, func() { r.numbers(0, false) })
