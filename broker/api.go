@@ -164,6 +164,7 @@ func (a *api) Hosts(store beat.StoreID) ([]dashboard.Host, bool) {
 		out = append(out, dashboard.Host{
 			Store: h.Store, Host: h.Host, State: h.State, IntervalMs: h.Interval.Milliseconds(), LastBeat: h.LastBeat.UTC(),
 			Via: h.Via.String(), Since: h.Since.UTC(), Reason: h.Reason, Message: h.Message, Flapping: h.Flapping,
+			Declared: h.Declared, Unadopted: h.Unadopted, NeverSeen: h.NeverSeen,
 		})
 	}
 	return out, ok

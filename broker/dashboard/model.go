@@ -185,6 +185,11 @@ type Host struct {
 	Message  string `json:"message,omitempty"`
 	Version  string `json:"version,omitempty"`
 	Flapping bool   `json:"flapping,omitempty"`
+	// Declared says that an operator declared it; Unadopted that nobody did, and
+	// that it pages nobody yet; NeverSeen that it is expected and never came.
+	Declared  bool `json:"declared,omitempty"`
+	Unadopted bool `json:"unadopted,omitempty"`
+	NeverSeen bool `json:"neverSeen,omitempty"`
 }
 
 // Incident is one fault, and the region that tells it first.

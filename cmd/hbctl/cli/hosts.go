@@ -12,6 +12,7 @@ import (
 type hostsCmd struct {
 	List   hostsListCmd   `cmd:"" default:"withargs" help:"List hosts (the default)."`
 	Forget hostsForgetCmd `cmd:"" help:"Retire a host that does not exist any more."`
+	Adopt  hostsAdoptCmd  `cmd:"" help:"Declare a host that is new: from now on it pages people."`
 }
 
 type hostsListCmd struct {
@@ -29,6 +30,8 @@ type hostRow struct {
 	Since      time.Time `json:"since"`
 	Reason     string    `json:"reason"`
 	Message    string    `json:"message"`
+	Unadopted  bool      `json:"unadopted"`
+	NeverSeen  bool      `json:"neverSeen"`
 }
 
 // Run lists the hosts.
@@ -52,6 +55,12 @@ func (c *hostsListCmd) Run(s *session) error {
 		why := r.Reason
 		if r.Message != "" {
 			why = strings.TrimPrefix(why+": "+r.Message, ": ")
+		}
+		switch {
+		case r.Unadopted:
+			why = strings.TrimPrefix(why+"; new, pages nobody: hbctl hosts adopt "+subject(r.Store, r.Host), "; ")
+		case r.NeverSeen:
+			why = strings.TrimPrefix(why+"; declared, never seen", "; ")
 		}
 		return []string{
 			subject(r.Store, r.Host), r.State, s.out.ago(r.Since), s.out.lastBeat(r, reports[r.Store]),

@@ -64,6 +64,29 @@ func TestAFileThatIsWrongIsNotSent(t *testing.T) {
 	}
 }
 
+func TestAHostIsAdopted(t *testing.T) {
+	f := region(t, answers{
+		"GET /v1/stores/listed": `{"store":"listed","version":2,"tags":{"a":"b"},"hosts":{"pos1":{"interval":"30s"}},"pin":"us-east-1"}`,
+		"PUT /v1/stores/listed": `{"store":"listed"}`, "PUT /v1/stores/new": `{"store":"new"}`,
+		"GET /v1/stores/open": `{"store":"open","version":1}`,
+	})
+	for _, c := range []struct{ host, sent, says string }{
+		{"listed/pos2", `PUT /v1/stores/listed key=demo {"tags":{"a":"b"},"hosts":{"pos1":{"interval":"30s"},"pos2":{}},"pin":"us-east-1","by":"anna"}`, "is adopted"},
+		{"new/pos1", `PUT /v1/stores/new key=demo {"hosts":{"pos1":{}},"by":"anna"}`, "is adopted"},
+		{"listed/pos1", "", "declared already"}, {"open/pos1", "", "adopts every host"},
+	} {
+		f.requests = nil
+		got := hbctl(t, "hosts", "adopt", c.host, "--by", "anna", "--addr", f.URL)
+		sent := ""
+		if len(f.requests) > 1 {
+			sent = f.requests[1]
+		}
+		if got.status != cli.ExitOK || sent != c.sent || !strings.Contains(got.stdout, c.says) {
+			t.Errorf("%s: exit %d, %s%s; sent %s", c.host, got.status, got.stdout, got.stderr, sent)
+		}
+	}
+}
+
 // Each region knows best what it told itself: of an incident that both know the
 // one that told it is shown, and notices of both are.
 func TestListsOfBothRegionsAreJoined(t *testing.T) {

@@ -146,6 +146,8 @@ function Tile({ h, report, beat, life, rest }: { h: Host; report?: string; beat?
       </p>
       {h.message && <p class="says">“{h.message}”</p>}
       {h.flapping && <p class="warn">flapping</p>}
+      {h.unadopted && <p class="warn small">new: pages nobody until it is adopted</p>}
+      {h.neverSeen && <p class="muted small">declared, never seen</p>}
       <p class="muted meta">
         {h.since && <span>for <Ago t={h.since} after="" /></span>}
         {seen && !alive(h) && <span>{life ? "last sign of life" : "last beat"} <Ago t={seen} /></span>}

@@ -125,6 +125,9 @@ export interface Host {
   message?: string;
   version?: string;
   flapping?: boolean;
+  declared?: boolean;
+  unadopted?: boolean;
+  neverSeen?: boolean;
 }
 
 export interface Notice {
