@@ -400,8 +400,6 @@ func (p *process) readMarks(o *incident.ReadMarks) {
 		m := &incident.MarksRead{ID: o.ID, Failed: !ok}
 		if ok {
 			m.Known = incident.KnownBy(o.Items, t.notices(p.region, p.clock().Wall), nil)
-		} else {
-			m.Sent = make([]bool, len(o.Items))
 		}
 		return m
 	})
