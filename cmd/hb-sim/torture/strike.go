@@ -40,6 +40,9 @@ func (w *world) mend(f *schedule.Fault) {
 		for _, s := range w.stores {
 			s.openPath(f.Region)
 		}
+	case schedule.WanCut:
+		s.openPath(0)
+		s.openPath(1)
 	case schedule.LanDown:
 		for _, t := range s.tills {
 			t.plug()
@@ -110,6 +113,9 @@ func (w *world) strikeNet(f *schedule.Fault) bool {
 		w.bridge.cut = directions(f.Arg)
 	case schedule.BridgeDelay:
 		w.bridge.delay = f.For / 8
+	case schedule.WanCut:
+		s.cutPath(0, [2]bool{true, true})
+		s.cutPath(1, [2]bool{true, true})
 	case schedule.BridgeReset:
 		w.bridge.refuse = true
 	case schedule.RegionAlone:

@@ -69,7 +69,7 @@ func (t *witness) path(s *store, g int) {
 
 func (t *witness) bridge() {
 	b := &t.w.bridge
-	t.truth.BridgeIs(t.w.now, b.cut == [2]bool{} && b.delay < slowPath)
+	t.truth.BridgeIs(t.w.now, b.cut == [2]bool{} && b.delay < slowPath && !b.refuse)
 }
 
 func (t *witness) hostUp(h *till) {
@@ -116,6 +116,7 @@ func (t *witness) told(region int, ch incident.Channel, n *incident.Notice) {
 		t.truth.Tell(truth.Told{
 			At: w.now, Since: it.Since.Sub(w.base), Region: region, Channel: slices.Index(channelNames[:], ch), Kind: string(it.Kind),
 			Change: string(it.Change), Store: s, Host: h, Incident: string(it.Incident), K: it.K, Notice: n.ID, OneSided: n.OneSided,
+			Suppressed: n.Suppressed, Quiet: n.Quiet, About: slices.Index(w.names, it.Region),
 		})
 		if w.tracing {
 			side := ""
@@ -158,18 +159,34 @@ var classes = [schedule.Kinds]truth.Class{ //nolint:gochecknoglobals // a consta
 	schedule.RelayClock: truth.Harmless, schedule.TableRefuse: truth.Table, schedule.TableThrottle: truth.Table, schedule.TableSlow: truth.Table,
 	schedule.TableLost: truth.Table, schedule.ChannelFail: truth.Channel, schedule.ChannelSlow: truth.Channel, schedule.ChannelLost: truth.Channel,
 	schedule.Silence: truth.Word, schedule.Hours: truth.Word, schedule.Maintenance: truth.Word, schedule.Pin: truth.Word, schedule.Ack: truth.Word,
+	schedule.BridgeReset: truth.Bridge, schedule.RegionAlone: truth.Bridge, schedule.StaleWill: truth.Harmless, schedule.StaleLan: truth.Harmless,
 }
 
 // strikes tells of a fault that begins.
 func (t *witness) strikes(f *schedule.Fault) {
-	t.truth.Strikes(truth.Strike{At: t.w.now, For: f.For, Class: classes[f.Kind], Store: f.Store, Many: many(f)})
-	switch f.Kind {
+	now := t.w.now
+	t.truth.Strikes(truth.Strike{At: now, For: f.For, Class: classes[f.Kind], Region: f.Region, Alone: f.Kind == schedule.RegionAlone, Store: f.Store, Many: many(f)})
+	switch f.Kind { //nolint:exhaustive // the others are told otherwise
+	case schedule.Silence:
+		t.truth.Says(now, now+f.For, f.Store, truth.Silenced, f.Region)
+	case schedule.Maintenance:
+		t.truth.Says(now, now+f.For, f.Store, truth.Maintained, f.Region)
+	case schedule.Hours:
+		t.truth.Says(now, now+opensIn, f.Store, truth.Closed, f.Region)
+	case schedule.Ack:
+		t.truth.Says(now, now, f.Store, truth.Acked, f.Region)
+	case schedule.DiskLost, schedule.DiskRestored, schedule.RelayReplaced:
+		t.truth.Disk(f.Store)
 	case schedule.NodeClock:
 		t.truth.Skewed()
 	case schedule.RelayClone, schedule.HostTwice:
 		t.truth.Odd(f.Store)
 	}
 }
+
+// opensIn is when a store opens, at the least, after an operator declared its
+// hours.
+const opensIn = time.Minute
 
 // many is how many stores a fault is about, where they are several.
 func many(f *schedule.Fault) int {
@@ -182,6 +199,11 @@ func many(f *schedule.Fault) int {
 // again looks at what a fault changed.
 func (t *witness) again(f *schedule.Fault) {
 	t.bridge()
+	if f.Kind == schedule.RegionAlone {
+		for _, s := range t.w.stores {
+			t.path(s, f.Region)
+		}
+	}
 	s := t.w.stores[f.Store]
 	for g := range 2 {
 		t.path(s, g)

@@ -86,7 +86,7 @@ func newWorld() *world {
 		w.leaseKeys[g] = table.LeaseKey(n)
 	}
 	w.nodeOptions = node.DefaultOptions()
-	w.nodeOptions.Incident.Channels = channelNames[:]
+	w.nodeOptions.Incident.Channels, w.nodeOptions.Incident.Programs = channelNames[:], channelNames[1:]
 	w.rosterOptions = roster.Options{Blip: 2 * time.Second, WarmUp: 5 * time.Minute, NewHostsPerHour: 0, MaxChanges: 6}
 	for g := range w.names {
 		for i := range nodesPerRegion {

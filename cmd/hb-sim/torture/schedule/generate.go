@@ -168,7 +168,7 @@ func (g *generator) messy() {
 }
 
 func (g *generator) outage() Fault {
-	kinds := [...]Kind{RelayKill, RelayPower, HostCrash, HostPower, StorePower, RelayPower, HostCrash, StorePower, LanDown, Mass}
+	kinds := [...]Kind{RelayKill, RelayPower, HostCrash, HostPower, StorePower, RelayPower, HostCrash, StorePower, LanDown, Mass, WanCut}
 	return g.shape(kinds[g.IntN(len(kinds))])
 }
 

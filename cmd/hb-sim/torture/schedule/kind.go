@@ -8,6 +8,7 @@ const (
 	PathCut   Kind = iota + 1 // a relay's way to a region: Arg 0 both, 1 up, 2 down (half-open)
 	PathReset                 // RST at both ends
 	PathDelay
+	WanCut      // both of its ways
 	PathTwice   // reports arrive twice
 	BridgeCut   // the regions' link: Arg 0 both, 1 from region 0, 2 from region 1
 	BridgeReset // connections are refused at once
@@ -70,7 +71,7 @@ type shape struct {
 }
 
 var shapes = [Kinds]shape{
-	PathCut: {"path-cut", "srd"}, PathReset: {"path-reset", "sr"}, PathDelay: {"path-delay", "sr"}, PathTwice: {"path-twice", "sr"},
+	PathCut: {"path-cut", "srd"}, PathReset: {"path-reset", "sr"}, PathDelay: {"path-delay", "sr"}, PathTwice: {"path-twice", "sr"}, WanCut: {"wan-cut", "s"},
 	BridgeCut: {"bridge-cut", "d"}, BridgeReset: {"bridge-reset", ""}, BridgeDelay: {"bridge-delay", ""},
 	LanCut: {"lan-cut", "h"}, LanReset: {"lan-reset", "h"}, LanDown: {"lan-down", "s"},
 	ReplicationCut: {"replication-cut", "r"}, ReplicationDelay: {"replication-delay", "r"}, ReplicationShuffle: {"replication-shuffle", "r"},
@@ -99,7 +100,7 @@ func (k Kind) String() string {
 // told of it.
 func (k Kind) Outage() bool {
 	switch k {
-	case RelayKill, RelayPower, HostCrash, HostPower, StorePower, Mass, LanDown, LanCut:
+	case RelayKill, RelayPower, HostCrash, HostPower, StorePower, Mass, LanDown, LanCut, WanCut:
 		return true
 	default:
 		return false

@@ -20,10 +20,10 @@ func (t *Truth) storm() {
 		if s.Many < stormStores {
 			continue
 		}
-		t.Judges(Storm)
-		if t.excuses() > 0 {
+		if t.disturbed() {
 			continue
 		}
+		t.Judges(Storm)
 		for ch := range 2 {
 			if n := t.messages(ch, s.At, s.At+stormWindow); n > stormMessages+t.others(s) {
 				t.Fail(Storm, s.At, fmt.Sprintf("%d stores at once made %d messages on channel %d in five minutes", s.Many, n, ch))
@@ -53,4 +53,16 @@ func (t *Truth) others(s Strike) int {
 		}
 	}
 	return n
+}
+
+// disturbed says whether something struck after which more may be told.
+func (t *Truth) disturbed() bool {
+	for i := range t.strikes {
+		switch t.strikes[i].Class {
+		case Node, Channel, Table, Bridge, Word:
+			return true
+		default:
+		}
+	}
+	return false
 }

@@ -61,8 +61,10 @@ const (
 type Strike struct {
 	At, For time.Duration
 	Class   Class
-	Store   int // of an operator's word
-	Many    int // stores at once
+	Region  int  // that it is about
+	Alone   bool // it cuts the region from every relay and the other region
+	Store   int  // of an operator's word
+	Many    int  // stores at once
 }
 
 // Told is one line of a notice that a channel took.
@@ -79,6 +81,9 @@ type Told struct {
 	K        int
 	Notice   string
 	OneSided bool
+	// Suppressed is for programs alone; Quiet wakes nobody.
+	Suppressed, Quiet bool
+	About             int // the region that it is about; -1: none
 }
 
 type host struct {
@@ -94,8 +99,9 @@ type store struct {
 	down    track    // no relay runs
 	path    [2]track // its way to a region is no good
 	hosts   []host
-	word    bool // an operator said something about it
-	odd     bool // it has two relays, or a host two computers
+	said    []said // what operators said about it
+	disk    bool   // its relay lost its disk, or was replaced
+	odd     bool   // it has two relays, or a host two computers
 	// connects are the instants at which its relay began a connection.
 	connects []time.Duration
 }
@@ -152,7 +158,7 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 		t.stores = append(t.stores, store{})
 	}
 	s := &t.stores[len(t.stores)-1]
-	s.relayed, s.word, s.odd, s.connects = relayed, false, false, s.connects[:0]
+	s.relayed, s.said, s.odd, s.connects = relayed, s.said[:0], false, s.connects[:0]
 	s.down.reset()
 	s.down.set(0, relayed)
 	for g := range s.path {
@@ -206,6 +212,9 @@ func (t *Truth) BridgeIs(at time.Duration, good bool) { t.bridge.set(at, !good) 
 // Odd says that a store has two of something.
 func (t *Truth) Odd(s int) { t.stores[s].odd = true }
 
+// Disk says that a store's relay lost its disk, or was replaced.
+func (t *Truth) Disk(s int) { t.stores[s].disk = true }
+
 // Failing says that a host says that it is unwell.
 func (t *Truth) Failing(s, h int) { t.stores[s].hosts[h].failing = true }
 
@@ -215,9 +224,6 @@ func (t *Truth) Skewed() { t.skewed = true }
 // Strikes says that a fault strikes.
 func (t *Truth) Strikes(s Strike) {
 	t.strikes = append(t.strikes, s)
-	if s.Class == Word {
-		t.stores[s.Store].word = true
-	}
 }
 
 // Tell says what a channel took.

@@ -1,0 +1,68 @@
+package truth
+
+import (
+	"fmt"
+	"time"
+)
+
+// recoveryBound is when the end of a fault is told: the next beat or report (15
+// s), settled or asked, and gather; twice for room.
+const recoveryBound = 50 * time.Second
+
+// closure: each told fault gets its recovery on the same channel, and none
+// comes without a fault, or before it.
+func (t *Truth) closure() {
+	for i := range t.keys {
+		open, last := false, 0
+		var x *Told
+		for _, at := range t.keys[i].told {
+			x = &t.told[at]
+			t.Judges(Closure)
+			switch x.Change {
+			case "open":
+				if x.K < last {
+					t.Fail(Closure, x.At, fmt.Sprintf("a fault of %s (k=%d) came after its recovery (k=%d)", subject(x.Store, x.Host), x.K, last))
+				}
+				open = true
+			case "recovered":
+				if last == 0 && !open {
+					t.Fail(Closure, x.At, "a recovery without a fault: "+subject(x.Store, x.Host))
+				}
+				open, last = false, max(last, x.K)
+			}
+		}
+		if open && t.mustEnd(x) {
+			t.Fail(Closure, x.At, fmt.Sprintf("%s were told of %s (%s), and never of its end", channelName(x.Channel), subject(x.Store, x.Host), x.Kind))
+		}
+	}
+}
+
+// mustEnd says whether a told fault was over for so long that its end must have
+// been told.
+func (t *Truth) mustEnd(x *Told) bool {
+	if x.Store < 0 {
+		return x.Kind == "region-down" && t.regionsWell(x.At)
+	}
+	st := &t.stores[x.Store]
+	if st.odd || t.changes(x.Store, x.Host, t.End) >= 4 {
+		return false
+	}
+	from := max(x.At, t.lastBad(x.Store, x.Host, t.End))
+	switch x.Kind {
+	case "store-down", "relay-dead", "host-missing", "store-lan", "did-not-come-up":
+	default:
+		return false
+	}
+	if from == never {
+		return false
+	}
+	by := t.deadline(from, recoveryBound, x.Channel)
+	return by <= t.End && !t.hushed(x.Store, x.Channel, x.At-time.Minute, t.End)
+}
+
+// regionsWell says whether both regions were well, and joined, for long at the
+// end.
+func (t *Truth) regionsWell(at time.Duration) bool {
+	from := t.End - 100*time.Second
+	return at < from && t.Quiet < from && !t.bridge.held(from, t.End, 0) && !t.region[0].held(from, t.End, 0) && !t.region[1].held(from, t.End, 0)
+}

@@ -1,0 +1,256 @@
+package truth
+
+import "time"
+
+// How long a store must really have been out for a fault of it to be true.
+const (
+	// shortest is the shortest absence of a relay that may be told: grace (10 s)
+	// less what a relay needs to connect.
+	shortest = 3 * time.Second
+	// unseen is how long both ways must have been bad.
+	unseen = 6 * time.Second
+	// regionGone is how long a region must have been away before the other one
+	// decides alone: its lease counter stood still for 30 s (P3a). A shorter
+	// absence ends with a node that settles, and tells nothing false (P6).
+	regionGone = 26 * time.Second
+	// startTail is how long a relay that starts may need until it is seen.
+	startTail = 12 * time.Second
+)
+
+// overlap is the longest time within [from, until] in which both held, where
+// the times of a last tailA longer, and those of b tailB.
+func overlap(a, b *track, from, until, tailA, tailB time.Duration) (longest time.Duration) {
+	for _, x := range a.spans {
+		lo, hi := max(x.from, from), min(after(x.until, tailA), until)
+		for _, y := range b.spans {
+			longest = max(longest, min(hi, after(y.until, tailB))-max(lo, y.from))
+		}
+	}
+	return longest
+}
+
+// longest is the longest time that something held, of those that touch [from -
+// tail, until].
+func (t *track) longest(from, until, tail time.Duration) (longest time.Duration) {
+	for _, x := range t.spans {
+		if x.from <= until && after(x.until, tail) >= from {
+			longest = max(longest, min(x.until, until)-x.from)
+		}
+	}
+	return longest
+}
+
+// out says whether a store was, or seemed to both regions, out within a time.
+func (t *Truth) out(s int, from, until time.Duration) bool {
+	st := &t.stores[s]
+	if st.relayed && st.down.longest(from, until, startTail) >= shortest {
+		return true
+	}
+	a, b := &st.path[0], &st.path[1]
+	if overlap(a, b, from, until, tail, tail) >= unseen {
+		return true
+	}
+	for g := range t.region {
+		if overlap(&st.path[1-g], &t.region[g], from, until, tail, 0) >= regionGone {
+			return true
+		}
+	}
+	return false
+}
+
+// since is from when on an outage may count for what was told.
+func (t *Truth) since(x *Told) time.Duration {
+	if t.skewed {
+		return x.At - lookback
+	}
+	return max(x.Since-5*time.Second, x.At-lookback)
+}
+
+// falsity: every told fault overlaps an outage of its subject; else it is
+// labelled one-sided, and the link was cut.
+func (t *Truth) falsity() {
+	for i := range t.told {
+		x := &t.told[i]
+		if x.Change != "open" {
+			continue
+		}
+		t.Judges(Falsity)
+		from := t.since(x)
+		if x.Store < 0 {
+			t.regionFalsity(x)
+			continue
+		}
+		if x.OneSided && t.apart(x.Region, from, x.At) {
+			continue
+		}
+		if why := t.untrue(x, from); why != "" {
+			t.Fail(Falsity, x.At, subject(x.Store, x.Host)+" was told to be "+why+", and was not")
+		}
+	}
+	t.silence()
+}
+
+// apart says whether a region could not ask the other within a time.
+func (t *Truth) apart(g int, from, until time.Duration) bool {
+	return t.bridge.held(from, until, tail) || t.region[1-g].held(from, until, tail)
+}
+
+// untrue says what a told fault of a store or a host falsely claims; "": it is
+// true.
+func (t *Truth) untrue(x *Told, from time.Duration) string {
+	st := &t.stores[x.Store]
+	if st.odd {
+		return ""
+	}
+	switch x.Kind {
+	case "store-down", "relay-dead":
+		if !t.out(x.Store, from, x.At) {
+			return "down"
+		}
+	case "host-missing", "did-not-come-up":
+		if !t.hostOut(x, from) {
+			return "missing"
+		}
+	case "host-failing":
+		if x.Host >= 0 && !st.hosts[x.Host].failing {
+			return "failing"
+		}
+	case "store-lan":
+		if t.vanished(x.Store, from-10*time.Second, x.At) < 2 {
+			return "without a LAN"
+		}
+	case "conflict":
+		return "two"
+	case "flapping":
+		if t.changes(x.Store, x.Host, x.At) < 2 {
+			return "flapping"
+		}
+	case "never-seen":
+		return "never seen"
+	}
+	return ""
+}
+
+// hostOut says whether what was told to be missing was: a host, or (Host -1)
+// some of a store.
+func (t *Truth) hostOut(x *Told, from time.Duration) bool {
+	if t.out(x.Store, from, x.At) {
+		return true
+	}
+	st := &t.stores[x.Store]
+	for i := range st.hosts {
+		if x.Host >= 0 && i != x.Host {
+			continue
+		}
+		h := &st.hosts[i]
+		if h.dead.held(from, x.At, h.interval) || h.cable.held(from, x.At, h.interval) || h.bye.held(from, x.At, h.interval) {
+			return true
+		}
+		if h.moved && t.bridge.held(from, x.At, tail) {
+			return true // the other region could not know its new way
+		}
+		if h.direct && (overlap(&st.path[0], &st.path[1], from, x.At, h.interval, h.interval) > 0 || t.unreached(st, from, x.At)) {
+			return true // it reached nobody
+		}
+	}
+	return false
+}
+
+// unreached says whether a host that beats to the regions could reach neither at
+// some instant.
+func (t *Truth) unreached(st *store, from, until time.Duration) bool {
+	for g := range t.region {
+		if overlap(&st.path[1-g], &t.region[g], from, until, 0, 0) > 0 {
+			return true
+		}
+	}
+	return overlap(&t.region[0], &t.region[1], from, until, 0, 0) > 0
+}
+
+// vanished counts the hosts of a store that were away within a time.
+func (t *Truth) vanished(s int, from, until time.Duration) (n int) {
+	st := &t.stores[s]
+	for i := range st.hosts {
+		if h := &st.hosts[i]; h.dead.held(from, until, time.Minute) || h.cable.held(from, until, time.Minute) || h.bye.held(from, until, time.Minute) {
+			n++
+		}
+	}
+	return n
+}
+
+// changes counts how often a subject went away in the ten minutes, and a
+// little, before an instant.
+func (t *Truth) changes(s, h int, at time.Duration) (n int) {
+	st := &t.stores[s]
+	count := func(k *track) {
+		for _, x := range k.spans {
+			if x.from > 0 && x.from <= at {
+				n++
+			}
+		}
+	}
+	count(&st.down)
+	count(&st.path[0])
+	count(&st.path[1])
+	for i := range st.hosts {
+		if h < 0 || i == h {
+			count(&st.hosts[i].dead)
+			count(&st.hosts[i].cable)
+		}
+	}
+	return n
+}
+
+// regionFalsity judges what was told of a region.
+func (t *Truth) regionFalsity(x *Told) {
+	from := x.At - lookback
+	switch x.Kind {
+	case "region-down":
+		g := t.about(x)
+		if t.region[g].longest(from, x.At, tail) < regionGone && !t.standsStill(g, from, x.At) {
+			t.Fail(Falsity, x.At, "a region was told to be dead, and was not")
+		}
+	case "region-path", "region-blind":
+		for s := range t.stores {
+			st := &t.stores[s]
+			if st.path[0].held(from, x.At, tail) || st.path[1].held(from, x.At, tail) || st.down.held(from, x.At, tail) {
+				return
+			}
+		}
+		if !t.region[x.Region].held(from, x.At, tail) && !t.nodeTrouble(from, x.At) {
+			t.Fail(Falsity, x.At, "a region was told to see too few stores, and saw them")
+		}
+	}
+}
+
+// about is the region that a notice is about.
+func (t *Truth) about(x *Told) int {
+	if x.About >= 0 {
+		return x.About
+	}
+	return 1 - x.Region
+}
+
+// standsStill says whether a region seemed dead to the other: the link was cut,
+// and its lease could not be seen to move.
+func (t *Truth) standsStill(g int, from, until time.Duration) bool {
+	if !t.bridge.held(from, until, tail) {
+		return false
+	}
+	for i := range t.strikes {
+		s := &t.strikes[i]
+		if (s.Class == Table || s.Class == Node) && s.At <= until && s.At+s.For+tail >= from {
+			return true
+		}
+	}
+	return t.region[g].held(from, until, tail)
+}
+
+func (t *Truth) nodeTrouble(from, until time.Duration) bool {
+	for i := range t.strikes {
+		if s := &t.strikes[i]; s.Class == Node && s.At <= until && s.At+s.For+afterNode >= from {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,49 @@
+package truth
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// isolation: a region that is cut from every relay and from the other region
+// tells of no store, and of itself at most once.
+func (t *Truth) isolation() {
+	for i := range t.strikes {
+		s := &t.strikes[i]
+		if !s.Alone {
+			continue
+		}
+		t.Judges(Isolation)
+		for ch := range t.channels() {
+			t.names = t.names[:0]
+			for k := range t.told {
+				x := &t.told[k]
+				if x.Region != s.Region || x.Channel != ch || x.Change != "open" || x.At < s.At+time.Second || x.At > s.At+s.For {
+					continue
+				}
+				switch {
+				case x.Store < 0:
+					if !slices.Contains(t.names, x.Incident) {
+						t.names = append(t.names, x.Incident)
+					}
+				case x.Host < 0 && !t.outBefore(x.Store, s.At):
+					t.Fail(Isolation, x.At, "a region that sees nobody told of "+subject(x.Store, -1))
+				}
+			}
+			if len(t.names) > 1 {
+				t.Fail(Isolation, s.At, fmt.Sprintf("a region that sees nobody told %d times of a region", len(t.names)))
+			}
+		}
+	}
+}
+
+// outBefore says whether a store was out before an instant: then what is told
+// of it later may be true.
+func (t *Truth) outBefore(s int, at time.Duration) bool {
+	st := &t.stores[s]
+	if st.down.held(0, at, tail) && len(st.down.spans) > 1 {
+		return true
+	}
+	return st.path[0].held(0, at-time.Millisecond, tail) || st.path[1].held(0, at-time.Millisecond, tail)
+}

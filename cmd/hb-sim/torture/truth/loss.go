@@ -1,0 +1,193 @@
+package truth
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The bounds of "told within", each from the times of the design.
+const (
+	// storeBound: a store without power is silent for min(1.5 × 20 s, 3 × 15 s)
+	// from its last packet on (30 s), grace follows (10 s), then one question
+	// (100 ms to gather, an answer at once; open and settling are asked again
+	// after 10 s, while the other region's own silence runs), gather (2 s), the
+	// claim, and room.
+	storeBound = 58 * time.Second
+	// hostBound is what a lost host takes beside its promise: the keepalive of
+	// its connection is 1.5 times it, blip (2 s) and gather (2 s, 10 s once two
+	// have vanished) follow, and room.
+	hostBound = 18 * time.Second
+	// askBound is what the question of the other region adds for a host that
+	// beats to the regions: an answer (5 s), or another question (10 s).
+	askBound = 16 * time.Second
+	// afterNode is when the mesh is as before once a node runs again: settle (60
+	// to 75 s), grace, a question, takeover (30 s) and gather.
+	afterNode = 75*time.Second + 10*time.Second + 10*time.Second + 30*time.Second + 10*time.Second
+	// afterBridge: the regions ask again every 10 s, and tell with blind (60 s)
+	// after the loss at the latest.
+	afterBridge = 60*time.Second + 25*time.Second
+	// afterPath: a relay's backoff of 30 s, its birth, and what it lost by then.
+	afterPath = tail + 15*time.Second
+	// afterTable: retries wait twice as long each time, but the other region
+	// takes over what was refused for 30 s, after its own takeover.
+	afterTable = 30*time.Second + 30*time.Second + 30*time.Second
+	// digests leave 10 s, 60 s and 5 min after each other.
+	digestFirst, digestSecond, digestLast = 12 * time.Second, 75 * time.Second, 6 * time.Minute
+)
+
+// after is how long after the end of a fault it may still delay a notice.
+func (s *Strike) after() time.Duration {
+	switch s.Class {
+	case Node:
+		return afterNode
+	case Bridge:
+		return afterBridge
+	case Path:
+		return afterPath
+	case Table, Channel:
+		return afterTable + min(s.For, time.Minute)
+	default:
+		return 0
+	}
+}
+
+// deadline is when an outage must have been told on a channel: bound after it
+// began, or after the last fault that could delay it.
+func (t *Truth) deadline(from, bound time.Duration, ch int) time.Duration {
+	d := from + bound
+	for again := true; again; {
+		again = false
+		for i := range t.strikes {
+			s := &t.strikes[i]
+			after := s.after()
+			if after == 0 || s.At > d || s.At+s.For+after <= from {
+				continue
+			}
+			if end := s.At + s.For + after; end > d {
+				d, again = end, true
+			}
+		}
+	}
+	return d + t.digest(d, ch)
+}
+
+// digest is how much later it may be for what else was told shortly before, by
+// one region.
+func (t *Truth) digest(at time.Duration, ch int) time.Duration {
+	most := 0
+	for g := range 2 {
+		t.names = t.names[:0]
+		for i := range t.told {
+			if x := &t.told[i]; x.Channel == ch && x.Region == g && x.At > at-7*time.Minute && x.At <= at && !slices.Contains(t.names, x.Notice) {
+				t.names = append(t.names, x.Notice)
+			}
+		}
+		most = max(most, len(t.names))
+	}
+	switch {
+	case most < 2:
+		return 0
+	case most == 2:
+		return digestFirst
+	case most == 3:
+		return digestSecond
+	default:
+		return digestLast
+	}
+}
+
+// loss: every outage that is longer than its bound is told on each channel, or
+// covered by a told store or region.
+func (t *Truth) loss() {
+	for s := range t.stores {
+		st := &t.stores[s]
+		if st.odd {
+			continue
+		}
+		if st.relayed {
+			for _, d := range st.down.spans {
+				if d.from > 0 {
+					t.mustTell(s, -1, d, storeBound)
+				}
+			}
+		}
+		for h := range st.hosts {
+			t.hostLoss(s, h)
+		}
+	}
+}
+
+func (t *Truth) hostLoss(s, i int) {
+	st := &t.stores[s]
+	h := &st.hosts[i]
+	if h.moved {
+		return
+	}
+	bound := max(h.interval*3/2, h.interval+min(max(h.interval/10, 2*time.Second), time.Minute)) + hostBound
+	if h.direct {
+		bound += askBound
+	}
+	for _, d := range h.dead.spans {
+		if d.from == 0 || h.bye.held(d.from, d.until, 0) {
+			continue
+		}
+		if st.relayed && !h.direct && (st.down.held(d.from, d.until, 6*time.Minute) || t.out(s, d.from, d.until)) {
+			continue // the relay cannot know
+		}
+		t.mustTell(s, i, d, bound)
+	}
+}
+
+// mustTell judges one outage on each channel.
+func (t *Truth) mustTell(s, h int, d span, bound time.Duration) {
+	until := min(d.until, t.End)
+	for ch := range t.channels() {
+		by := t.deadline(d.from, bound, ch)
+		if until < by || t.hushed(s, ch, d.from-time.Minute, by) {
+			continue
+		}
+		t.Judges(Loss)
+		if !t.stands(s, h, ch, d.from, by) {
+			t.Fail(Loss, d.from, fmt.Sprintf("%s was out from %.3f to %.3f, and %s had not been told by %.3f", subject(s, h), d.from.Seconds(), until.Seconds(), channelName(ch), by.Seconds()))
+		}
+	}
+}
+
+// stands says whether a channel was told of an outage, of the store or of a
+// region, and not of its end, at some instant of [from, until].
+func (t *Truth) stands(s, h, ch int, from, until time.Duration) bool {
+	for i := range t.told {
+		x := &t.told[i]
+		if x.Channel != ch || x.Change == "recovered" || x.At > until || !covers(x, s, h) {
+			continue
+		}
+		if x.At >= from || !t.recovered(x, from) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers says whether a notice is about a subject, or about what it is part of.
+func covers(x *Told, s, h int) bool {
+	return x.Store < 0 || x.Store == s && (x.Host == h || x.Host < 0)
+}
+
+// recovered says whether a told fault got its recovery by an instant.
+func (t *Truth) recovered(x *Told, by time.Duration) bool {
+	for i := range t.told {
+		y := &t.told[i]
+		if y.Incident == x.Incident && y.Channel == x.Channel && y.Change == "recovered" && y.K > x.K && y.At <= by {
+			return true
+		}
+	}
+	return false
+}
+
+func channelName(ch int) string {
+	if ch == People {
+		return "people"
+	}
+	return "programs"
+}

@@ -1,0 +1,175 @@
+package truth
+
+import (
+	"fmt"
+	"time"
+)
+
+// duplicates: each transition is sent once for each channel, and once more for
+// each crash or pause between the lease's check and the mark, each answer that
+// was lost, and a takeover or an unclaimed send that nothing could prevent (I4).
+func (t *Truth) duplicates() {
+	for i := range t.keys {
+		told := t.keys[i].told
+		for a, x := range told {
+			first := &t.told[x]
+			n, last := 1, first
+			for _, y := range told[a+1:] {
+				if v := &t.told[y]; first.K == v.K && first.Change == v.Change {
+					n, last = n+1, v
+				}
+			}
+			t.Judges(Duplicates)
+			if most := 1 + t.excuses(first, last); n > most {
+				t.Fail(Duplicates, last.At, fmt.Sprintf("%s of %s (k=%d) was sent %d times to %s, at most %d are excused", first.Change, subject(first.Store, first.Host), first.K, n, channelName(first.Channel), most))
+			}
+		}
+	}
+}
+
+// inFlight is how long before a send what disturbs it may begin, and takes over
+// after it: the claim, takeover (30 s), and a table that is tried for 30 s.
+const inFlight = 70 * time.Second
+
+// excuses counts what may have made a transition be sent again.
+func (t *Truth) excuses(first, last *Told) int {
+	n, tables, bridged, words := 0, [2]bool{}, false, false
+	for i := range t.strikes {
+		s := &t.strikes[i]
+		if s.At > last.At || s.At+s.For+inFlight < first.At {
+			continue
+		}
+		switch s.Class {
+		case Node:
+			n++
+		case Table:
+			tables[s.Region&1] = true
+		case Bridge:
+			bridged = true
+		case Word:
+			words = true
+		default:
+		}
+	}
+	cut := bridged || t.bridge.held(first.At-inFlight, last.At, 0)
+	if cut && (tables[0] || tables[1] || n > 0) {
+		n++ // a takeover while the teller was reachable by neither
+	}
+	if tables[0] && tables[1] {
+		n += 2 // both send unclaimed
+	}
+	if words {
+		n++ // a pin moves the home while something is told
+	}
+	return n + t.answersLost(first)
+}
+
+// answersLost is how often a channel took a transition and its answer got lost.
+func (t *Truth) answersLost(x *Told) int {
+	n := 0
+	for _, l := range t.lost {
+		if l.incident == x.Incident && l.k == x.K && l.channel == x.Channel {
+			n++
+		}
+	}
+	return n
+}
+
+// identity: no (id, k) names two outages between which the subject was seen, and
+// one outage has one id.
+func (t *Truth) identity() {
+	for i := range t.told {
+		x := &t.told[i]
+		if x.Change != "open" || x.Store < 0 {
+			continue
+		}
+		t.Judges(Identity)
+		for j := i + 1; j < len(t.told); j++ {
+			y := &t.told[j]
+			if y.Change != "open" || x.Kind != y.Kind && x.Incident != y.Incident {
+				continue
+			}
+			same := y.Store == x.Store && y.Host == x.Host
+			switch {
+			case x.Incident == y.Incident && !same:
+				t.Fail(Identity, y.At, "one id names "+subject(x.Store, x.Host)+" and "+subject(y.Store, y.Host))
+			case x.Incident == y.Incident && x.K == y.K && t.alive(x, y):
+				t.Fail(Identity, y.At, fmt.Sprintf("one id and k=%d name two outages of %s", x.K, subject(x.Store, x.Host)))
+			case x.Incident != y.Incident && same && x.Channel == y.Channel && t.twoIDs(x, y):
+				t.Fail(Identity, y.At, fmt.Sprintf("one %s of %s was told with two ids", x.Kind, subject(x.Store, x.Host)))
+			}
+		}
+	}
+}
+
+// seenFor is how long a subject must be seen between two outages: after a settle
+// it is.
+const seenFor = 100 * time.Second
+
+// alive says whether a subject was well, and both regions saw it, for long
+// enough between two notices.
+func (t *Truth) alive(x, y *Told) bool {
+	from := max(x.At, t.lastBad(x.Store, x.Host, x.At))
+	return y.At-from > seenFor+30*time.Second && t.well(x.Store, x.Host, from+tail, from+seenFor)
+}
+
+// well says whether a subject was well and could be seen by both regions all the
+// time.
+func (t *Truth) well(s, h int, from, until time.Duration) bool {
+	st := &t.stores[s]
+	if st.down.held(from, until, 0) || st.odd || t.bridge.held(from, until, 0) {
+		return false
+	}
+	for g := range 2 {
+		if st.path[g].held(from, until, 0) || t.region[g].held(from, until, 0) {
+			return false
+		}
+	}
+	for i := range st.hosts {
+		if k := &st.hosts[i]; (h < 0 || i == h) && (k.dead.held(from, until, 0) || k.cable.held(from, until, 0)) {
+			return false
+		}
+	}
+	return true
+}
+
+// lastBad is the end of the subject's last outage that began before an instant.
+func (t *Truth) lastBad(s, h int, at time.Duration) (end time.Duration) {
+	st := &t.stores[s]
+	bad := func(k *track) {
+		for _, x := range k.spans {
+			if x.from <= at {
+				end = max(end, x.until)
+			}
+		}
+	}
+	bad(&st.down)
+	bad(&st.path[0])
+	bad(&st.path[1])
+	for i := range st.hosts {
+		if h < 0 || i == h {
+			bad(&st.hosts[i].dead)
+			bad(&st.hosts[i].cable)
+		}
+	}
+	return end
+}
+
+// twoIDs says whether a fault was told again with another id while it stood, and
+// nothing kept the regions apart.
+func (t *Truth) twoIDs(x, y *Told) bool {
+	if t.stores[x.Store].odd || t.stores[x.Store].disk || t.recovered(x, y.At) || t.bridge.held(x.At-2*time.Minute, y.At, tail) {
+		return false
+	}
+	for i := range t.strikes {
+		s := &t.strikes[i]
+		switch s.Class {
+		case Table, Node, Channel:
+			if s.At <= y.At && s.At+s.For+inFlight >= x.At {
+				return false
+			}
+		default:
+		}
+	}
+	return true
+}
