@@ -84,10 +84,17 @@ func (m *mesh) verdictLine(w []string) error {
 		v.Condition, v.Region = presence.RegionWell, beat.Region(w[4])
 	case "store-lan":
 		v.Condition, v.Store = presence.StoreLan, beat.StoreID(w[4])
+	case "host-flaps":
+		v.Condition = presence.HostFlaps
+	case "host-calm":
+		v.Condition = presence.HostCalm
 	case "lan-well":
 		v.Condition, v.Store = presence.LanWell, beat.StoreID(w[4])
 	default:
 		return fmt.Errorf("no verdict %s", w[3])
+	}
+	if store, host, ok := strings.Cut(w[4], "/"); ok {
+		v.Store, v.Host = beat.StoreID(store), beat.HostID(host)
 	}
 	m.node(beat.Region(w[2])).tell(&incident.Decided{Verdict: v})
 	return nil
