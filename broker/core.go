@@ -118,7 +118,7 @@ func (c *core) Admit(id beat.Identity, d beat.Death) error {
 		return err
 	}
 	if why := c.presence.Admit(id, d); why != presence.NotRefused {
-		if why != presence.Retired { // a second relay of one identity (P14)
+		if why == presence.Clash { // a second relay of one identity (P14)
 			c.step(&presence.Clashed{ID: id, Death: d})
 		}
 		return fmt.Errorf("relay %v: %v", id, why)

@@ -8,7 +8,6 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/peer/link"
 	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
-	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
 // stepLease steps the lease, and does what follows.
@@ -200,28 +199,22 @@ func (n *Node) linkOut(o link.Out) {
 // believed are the verdicts of the other region that presence knows no better
 // than; those it does, it answers.
 func (n *Node) believed(all []presence.Verdict) []presence.Verdict {
-	if !slices.ContainsFunc(all, func(v presence.Verdict) bool { return !n.presence.Believes(&v) }) {
+	doubts := func(v presence.Verdict) bool { return !n.presence.Believes(&v) || n.openHere(&v) }
+	if !slices.ContainsFunc(all, doubts) {
 		return all
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(v presence.Verdict) bool { return !n.presence.Believes(&v) })
+	return slices.DeleteFunc(slices.Clone(all), doubts)
 }
 
-// credible leaves out the losses of stores that this region has not lost: a
-// store is down when both have, and a forward that was late is no proof of it
-// (P3). The other region asks again, and hears that the store is open.
-func (n *Node) credible(verdicts []presence.Verdict) []presence.Verdict {
-	out := make([]presence.Verdict, 0, len(verdicts))
-	for i := range verdicts {
-		v := &verdicts[i]
-		if v.Host == "" && v.Store != "" && (v.Condition == presence.StoreDown || v.Condition == presence.StoreRelayDead) {
-			if s, ok := n.presence.Status(n.now, v.Store); ok && s.Mine == presence.ViewOpen {
-				n.emit(&presence.Refused{ID: beat.Identity{Store: v.Store, Relay: s.Relay}, Reason: presence.NotAnswer})
-				continue
-			}
-		}
-		out = append(out, *v)
+// openHere says whether a verdict is the loss of a store that this region has
+// not lost: it is down when both have, and a forward that was late is no proof
+// of it (P3). The other region asks again, and hears that it is open.
+func (n *Node) openHere(v *presence.Verdict) bool {
+	if v.Host != "" || v.Condition != presence.StoreDown && v.Condition != presence.StoreRelayDead {
+		return false
 	}
-	return out
+	s, ok := n.presence.Status(n.now, v.Store)
+	return ok && s.Mine == presence.ViewOpen
 }
 
 // received answers the other region's request by HTTPS.
