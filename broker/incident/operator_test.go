@@ -77,25 +77,23 @@ func everyDay(span string) map[string][]string {
 // region's presence decided.
 func (m *mesh) verdictLine(w []string) error {
 	v := presence.Verdict{At: m.now.Wall, Since: m.now.Wall, SeenFrom: []beat.Region{beat.Region(w[2])}, Cause: presence.Cause{Number: 1, Term: 1}}
-	switch w[3] {
-	case "region-down":
-		v.Condition, v.Region = presence.RegionDown, beat.Region(w[4])
-	case "region-well":
-		v.Condition, v.Region = presence.RegionWell, beat.Region(w[4])
-	case "store-lan":
-		v.Condition, v.Store = presence.StoreLan, beat.StoreID(w[4])
-	case "host-flaps":
-		v.Condition = presence.HostFlaps
-	case "host-calm":
-		v.Condition = presence.HostCalm
-	case "lan-well":
-		v.Condition, v.Store = presence.LanWell, beat.StoreID(w[4])
-	default:
+	v.Condition = conditions[w[3]]
+	if v.Condition == 0 {
 		return fmt.Errorf("no verdict %s", w[3])
+	}
+	v.Store = beat.StoreID(w[4])
+	if strings.HasPrefix(w[3], "region-") {
+		v.Store, v.Region = "", beat.Region(w[4])
 	}
 	if store, host, ok := strings.Cut(w[4], "/"); ok {
 		v.Store, v.Host = beat.StoreID(store), beat.HostID(host)
 	}
 	m.node(beat.Region(w[2])).tell(&incident.Decided{Verdict: v})
 	return nil
+}
+
+var conditions = map[string]presence.Condition{
+	"region-down": presence.RegionDown, "region-path": presence.RegionPath, "region-blind": presence.RegionBlind, "region-well": presence.RegionWell,
+	"store-lan": presence.StoreLan, "lan-well": presence.LanWell, "conflict": presence.StoreConflict, "conflict-over": presence.ConflictOver,
+	"host-flaps": presence.HostFlaps, "host-calm": presence.HostCalm, "never-seen": presence.HostNeverSeen, "well": presence.Well,
 }
