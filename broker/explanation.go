@@ -199,7 +199,7 @@ func (w *words) incidents(fleet *setting.Fleet) {
 		if h == nil {
 			continue
 		}
-		if len(x.Told) > 0 {
+		if len(x.Told) > 0 && !x.Suppressed {
 			w.say("What follows is held back: %s.", h.Why)
 		} else {
 			w.say("People are not told: %s.", h.Why)
@@ -216,6 +216,8 @@ func (w *words) incidents(fleet *setting.Fleet) {
 func (w *words) telling(x *incident.Incident) {
 	what := fmt.Sprintf("Incident %s (%s) is open since %s", x.ID, x.Kind, w.moment(x.Since))
 	switch {
+	case x.Suppressed:
+		w.say("%s; people were not told, programs were, on %s.", what, join(x.Told))
 	case len(x.Told) > 0:
 		w.say("%s; %s told it on %s.", what, x.Teller, join(x.Told))
 	case w.k.unheard:

@@ -33,6 +33,8 @@ func (k *known) facts() []dashboard.Fact {
 		x := &k.incidents[i]
 		told := "not told"
 		switch {
+		case x.Suppressed:
+			told = fmt.Sprintf("people not told; programs told %s by %s", join(x.Told), x.Teller)
 		case len(x.Told) > 0:
 			told = fmt.Sprintf("told %s by %s", join(x.Told), x.Teller)
 		case x.Waits != "":

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -84,9 +85,12 @@ type incidentRow struct {
 	EndedAt  time.Time `json:"endedAt"`
 	SeenFrom []string  `json:"seenFrom"`
 	Told     []string  `json:"told"`
-	Waits    string    `json:"waits"`
-	Message  string    `json:"message"`
-	Held     *struct {
+	// Suppressed says that those were programs.
+	Suppressed bool   `json:"suppressed"`
+	Region     string `json:"region"`
+	Waits      string `json:"waits"`
+	Message    string `json:"message"`
+	Held       *struct {
 		Why string `json:"why"`
 	} `json:"held"`
 }
@@ -109,13 +113,19 @@ func (c *incidentsCmd) Run(s *session) error {
 			state = "ended " + s.out.ago(r.EndedAt)
 		}
 		told := strings.Join(r.Told, ", ")
+		if r.Suppressed {
+			told += " (programs)"
+		}
 		if told == "" && r.Waits != "" {
 			told = "no: " + r.Waits
 		}
 		if r.Held != nil && r.Open {
-			told = strings.TrimPrefix(strings.Join(r.Told, ", ")+"; ", "; ") + r.Held.Why
+			if len(r.Told) == 0 {
+				told = ""
+			}
+			told = strings.TrimPrefix(told+"; ", "; ") + r.Held.Why
 		}
-		return []string{r.Kind, subject(r.Store, r.Host), s.out.ago(r.Since), state, strings.Join(r.SeenFrom, ", "), told, r.ID}
+		return []string{r.Kind, cmp.Or(subject(r.Store, r.Host), r.Region), s.out.ago(r.Since), state, strings.Join(r.SeenFrom, ", "), told, r.ID}
 	})
 }
 

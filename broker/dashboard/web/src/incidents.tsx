@@ -43,10 +43,13 @@ function Row({ i }: { i: Incident }) {
         <p class="what">
           <strong>{kind.word}</strong>{" "}
           {i.store && <Why store={i.store} host={i.host}><span class="name">{i.host ? `${i.store}/${i.host}` : i.store}</span></Why>}
+          {i.region && <span class="name">{i.region}</span>}
         </p>
         <p>Since <Since t={i.since} pm={i.sinceUncertaintyMs} /></p>
         {i.message && <p>It says: “{i.message}”</p>}
         {i.reason && <p class="muted">Because {i.reason}{i.oneSided ? `; seen from ${(i.seenFrom ?? []).join(", ")} only` : ""}.</p>}
+        {i.fleetWide && <p>Most of the fleet is lost: look at the mesh itself first: certificates, DNS, the last deployment.</p>}
+        {!!i.lost?.length && <p class="muted">{i.lost.length === 1 ? "1 store" : `${i.lost.length} stores`}: {i.lost.slice(0, 5).join(", ")}{i.lost.length > 5 && ", …"}</p>}
         {i.held && <Holding held={i.held} />}
         <p class="muted">{telling(i)}</p>
       </div>
@@ -58,5 +61,6 @@ function telling(i: Incident): string {
   const told = i.told ?? [];
   const teller = i.teller || i.home || "Its home region";
   const waits = i.waits && !i.held ? ` Not told yet: ${i.waits}.` : "";
+  if (i.suppressed) return `Programs were told on ${told.join(", ")}; people were not.` + waits;
   return (told.length > 0 ? `Told by ${teller} on ${told.join(", ")}.` : `${teller} tells it.`) + waits;
 }

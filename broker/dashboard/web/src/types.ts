@@ -53,6 +53,10 @@ export interface Incident {
   message?: string;
   teller?: string;
   told?: string[];
+  suppressed?: boolean;
+  region?: string;
+  lost?: string[];
+  fleetWide?: boolean;
   waits?: string;
   home?: string;
   held?: Held;
