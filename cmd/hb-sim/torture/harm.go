@@ -152,6 +152,7 @@ func (r *relay) twin(sameBoot bool) *relay {
 func (s *store) replace() {
 	w, old := s.relay.w, s.relay
 	old.stop(false)
+	old.life++ // nobody starts it again
 	w.relays++
 	r := &relay{w: w, store: s, who: beat.Identity{Store: s.id, Relay: beat.RelayID(fmt.Sprintf("r%d", w.relays+1))}, disk: newDisk(&w.rng)}
 	for g := range r.paths {

@@ -22,6 +22,10 @@ type player struct {
 	w        *world
 	schedule schedule.Schedule
 	sum      summary
+	// twin is the schedule without the deaths of nodes, and told what was told
+	// in it.
+	twin schedule.Schedule
+	told []truth.Told
 }
 
 func newPlayer() *player { return &player{w: newWorld()} }
@@ -32,8 +36,49 @@ func (p *player) playSeed(seed uint64) *truth.Violation {
 	return p.play(&p.schedule)
 }
 
+// twins is how seldom a schedule in which a node dies is played without that,
+// too: one of so many seeds.
+const twins = 8
+
 // play plays a schedule.
 func (p *player) play(s *schedule.Schedule) *truth.Violation {
+	w := p.w
+	twinned := s.Seed%twins == 0 && p.spare(s)
+	if twinned {
+		p.run(&p.twin)
+		p.told = append(p.told[:0], w.truth.truth.Told()...)
+		if w.failure != nil {
+			return w.failure
+		}
+	}
+	p.run(s)
+	if twinned {
+		w.truth.truth.Twin(p.told)
+	}
+	v := w.failure
+	if v == nil {
+		w.truth.finish()
+		v = w.truth.judge()
+	}
+	p.sum.count(s, w, v)
+	return v
+}
+
+// spare makes the twin of a schedule; false: no node dies in it.
+func (p *player) spare(s *schedule.Schedule) bool {
+	faults := p.twin.Faults[:0]
+	for i := range s.Faults {
+		if k := s.Faults[i].Kind; k != schedule.NodeKill && k != schedule.NodePower && k != schedule.NodeDrain {
+			faults = append(faults, s.Faults[i])
+		}
+	}
+	p.twin = *s
+	p.twin.Faults = faults
+	return len(faults) < len(s.Faults)
+}
+
+// run plays a schedule to its end.
+func (p *player) run(s *schedule.Schedule) {
 	w := p.w
 	w.reset(s.Seed)
 	w.truth.begin(s)
@@ -50,13 +95,6 @@ func (p *player) play(s *schedule.Schedule) *truth.Violation {
 	w.at(steadyFrom, func() { w.steady = true })
 	w.at(schedule.Calm-time.Millisecond, func() { w.steady = false; w.truth.truth.Steady() })
 	w.run(s.End)
-	v := w.failure
-	if v == nil {
-		w.truth.finish()
-		v = w.truth.judge()
-	}
-	p.sum.count(s, w, v)
-	return v
 }
 
 // storeNames and hostNames spare the worlds the making of names.

@@ -100,6 +100,7 @@ type store struct {
 	path    [2]track // its way to a region is no good
 	hosts   []host
 	said    []said // what operators said about it
+	full    track  // its relay's disk is full
 	disk    bool   // its relay lost its disk, or was replaced
 	odd     bool   // it has two relays, or a host two computers
 	// connects are the instants at which its relay began a connection.
@@ -133,6 +134,10 @@ type Truth struct {
 	names   []string
 	now     time.Duration
 	saves   int
+	// twin is what was told without the deaths of nodes; twinned says that the
+	// schedule was played so.
+	twin    []Told
+	twinned bool
 }
 
 // Begin forgets everything, for a new schedule.
@@ -148,6 +153,7 @@ func (t *Truth) Begin(quiet, end time.Duration) {
 	t.skewed = false
 	t.Quiet, t.End = quiet, end
 	t.Judged, t.first = [Properties]int{}, Violation{}
+	t.twin, t.twinned = nil, false
 }
 
 // AddStore opens a store; its hosts are not alive yet.
@@ -214,6 +220,9 @@ func (t *Truth) Odd(s int) { t.stores[s].odd = true }
 
 // Disk says that a store's relay lost its disk, or was replaced.
 func (t *Truth) Disk(s int) { t.stores[s].disk = true }
+
+// Full says whether the disk of a store's relay is full.
+func (t *Truth) Full(at time.Duration, s int, full bool) { t.stores[s].full.set(at, full) }
 
 // Failing says that a host says that it is unwell.
 func (t *Truth) Failing(s, h int) { t.stores[s].hosts[h].failing = true }
