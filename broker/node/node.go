@@ -118,10 +118,11 @@ func (n *Node) Next() (at time.Duration, ok bool) {
 	if !n.ready || n.waking {
 		return at, ok
 	}
-	for _, next := range [...]func() (time.Duration, bool){n.presence.Next, n.book.Next} {
-		if t, due := next(); due && (!ok || t < at) {
-			at, ok = t, true
-		}
+	if t, due := n.presence.Next(); due && (!ok || t < at) {
+		at, ok = t, true
+	}
+	if t, due := n.book.Next(); due && (!ok || t < at) {
+		at, ok = t, true
 	}
 	if n.link != nil {
 		if t, due := n.link.Next(); due && (!ok || t < at) {

@@ -80,6 +80,7 @@ type Link struct {
 	mute    bool
 	heardAt time.Duration
 	probeAt time.Duration
+	hello   *wire.Request // every probe
 	postman postman
 
 	due  time.Duration
@@ -103,7 +104,7 @@ type waiting struct {
 
 // New makes a link that starts at now.
 func New(opt Options, now beat.Now) *Link {
-	l := &Link{opt: opt, heardAt: now.Mono, probeAt: now.Mono + min(firstProbe, opt.ProbeEvery)}
+	l := &Link{opt: opt, hello: &wire.Request{Kind: wire.Heard}, heardAt: now.Mono, probeAt: now.Mono + min(firstProbe, opt.ProbeEvery)}
 	l.postman.init(now.Mono)
 	l.due = l.next()
 	return l
@@ -244,6 +245,9 @@ func (l *Link) end(w *waiting) {
 
 // expire ends what neither way answered, and calls that the shell forgot.
 func (l *Link) expire() {
+	if !slices.ContainsFunc(l.waiting, l.expired) {
+		return
+	}
 	for _, w := range slices.Clone(l.waiting) {
 		if w.call != 0 && l.now.Mono >= w.callAt+l.opt.Call+callSlack {
 			l.called(&Called{ID: w.call})
@@ -253,6 +257,14 @@ func (l *Link) expire() {
 			l.unanswered(w)
 		}
 	}
+}
+
+// expired says whether a request's call, or its letter, had its time.
+func (l *Link) expired(w *waiting) bool {
+	if w.call != 0 {
+		return l.now.Mono >= w.callAt+l.opt.Call+callSlack
+	}
+	return w.letter != 0 && l.now.Mono >= w.postedAt+l.opt.Mail
 }
 
 func (l *Link) unanswered(w *waiting) {
@@ -275,7 +287,7 @@ func (l *Link) probe() {
 	}
 	l.probeAt = l.now.Mono + l.opt.ProbeEvery
 	if w := l.probing(); w == nil || w.letter != 0 && l.now.Mono >= w.postedAt+l.opt.Mail/3 {
-		l.ask(&waiting{probe: true, request: &wire.Request{Kind: wire.Heard}})
+		l.ask(&waiting{probe: true, request: l.hello})
 	} else if w.call == 0 {
 		l.call(w) // its letter is under way: HTTPS may be well again
 	}
