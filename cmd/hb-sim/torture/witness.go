@@ -211,5 +211,6 @@ func (t *witness) again(f *schedule.Fault) {
 	}
 	if s.relay != nil {
 		t.relay(s)
+		t.truth.Full(t.w.now, s.index, s.relay.disk.full)
 	}
 }

@@ -44,7 +44,7 @@ func (t *Truth) mustEnd(x *Told) bool {
 		return x.Kind == "region-down" && t.regionsWell(x.At)
 	}
 	st := &t.stores[x.Store]
-	if st.odd || t.changes(x.Store, x.Host, t.End) >= 4 {
+	if st.odd || st.torn() || t.changes(x.Store, x.Host, t.End) >= 4 {
 		return false
 	}
 	from := max(x.At, t.lastBad(x.Store, x.Host, t.End))

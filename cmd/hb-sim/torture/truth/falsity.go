@@ -46,6 +46,9 @@ func (t *Truth) out(s int, from, until time.Duration) bool {
 	if st.relayed && st.down.longest(from, until, startTail) >= shortest {
 		return true
 	}
+	if st.full.held(from, until, tail) && st.down.held(from-lookback, until, tail) {
+		return true // a relay that starts with a full disk has no epoch to connect with
+	}
 	a, b := &st.path[0], &st.path[1]
 	if overlap(a, b, from, until, tail, tail) >= unseen {
 		return true
@@ -99,7 +102,7 @@ func (t *Truth) apart(g int, from, until time.Duration) bool {
 // true.
 func (t *Truth) untrue(x *Told, from time.Duration) string {
 	st := &t.stores[x.Store]
-	if st.odd {
+	if st.odd || st.torn() && x.Kind != "store-down" {
 		return ""
 	}
 	switch x.Kind {

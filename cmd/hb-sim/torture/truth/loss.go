@@ -102,7 +102,7 @@ func (t *Truth) digest(at time.Duration, ch int) time.Duration {
 func (t *Truth) loss() {
 	for s := range t.stores {
 		st := &t.stores[s]
-		if st.odd {
+		if st.odd || st.torn() {
 			continue
 		}
 		if st.relayed {

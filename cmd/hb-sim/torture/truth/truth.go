@@ -224,6 +224,12 @@ func (t *Truth) Disk(s int) { t.stores[s].disk = true }
 // Full says whether the disk of a store's relay is full.
 func (t *Truth) Full(at time.Duration, s int, full bool) { t.stores[s].full.set(at, full) }
 
+// torn says whether a relay may have started with a disk that missed something:
+// it was full before.
+func (st *store) torn() bool {
+	return len(st.full.spans) > 0 && len(st.down.spans) > 1
+}
+
 // Failing says that a host says that it is unwell.
 func (t *Truth) Failing(s, h int) { t.stores[s].hosts[h].failing = true }
 

@@ -93,7 +93,7 @@ func (t *Truth) identity() {
 			switch {
 			case x.Incident == y.Incident && !same:
 				t.Fail(Identity, y.At, "one id names "+subject(x.Store, x.Host)+" and "+subject(y.Store, y.Host))
-			case x.Incident == y.Incident && x.K == y.K && t.alive(x, y):
+			case x.Incident == y.Incident && x.K == y.K && y.Since-x.Since > 5*time.Second && t.alive(x, y):
 				t.Fail(Identity, y.At, fmt.Sprintf("one id and k=%d name two outages of %s", x.K, subject(x.Store, x.Host)))
 			case x.Incident != y.Incident && same && x.Channel == y.Channel && t.twoIDs(x, y):
 				t.Fail(Identity, y.At, fmt.Sprintf("one %s of %s was told with two ids", x.Kind, subject(x.Store, x.Host)))
@@ -158,6 +158,9 @@ func (t *Truth) lastBad(s, h int, at time.Duration) (end time.Duration) {
 // twoIDs says whether a fault was told again with another id while it stood, and
 // nothing kept the regions apart.
 func (t *Truth) twoIDs(x, y *Told) bool {
+	if y.Since-x.Since > 5*time.Second { // the recovery between them is still to be told
+		return false
+	}
 	if t.stores[x.Store].odd || t.stores[x.Store].disk || t.recovered(x, y.At) || t.bridge.held(x.At-2*time.Minute, y.At, tail) {
 		return false
 	}
