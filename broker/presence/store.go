@@ -165,9 +165,7 @@ func (p *Presence) notOpen(conn Conn, r *beat.Report, s *store) {
 		p.emit(&Refused{ID: id, Reason: FutureEpoch})
 		return
 	}
-	if s != nil && s.session == sessionEnded && !s.stopped && r.Epoch >= s.epoch {
-		p.restartGrace(s)
-	}
+	p.restartGrace(s, r)
 	p.emit(&Rebirth{Conn: conn, ID: id, Exceed: exceed})
 	p.emit(&Refused{ID: id, Reason: NotOpen})
 }
@@ -180,8 +178,16 @@ func (s *store) future(r *beat.Report) bool {
 	return r.Epoch > s.epoch && r.Epoch-s.epoch > maxEpochJump
 }
 
-func (p *Presence) restartGrace(s *store) {
-	if s.rebirths < maxRebirths {
+// restartGrace takes a report that is answered with a rebirth for the sign of
+// life that it is: of the session that is lost, or of a boot that is new. What
+// an earlier session or boot sent says nothing.
+func (p *Presence) restartGrace(s *store, r *beat.Report) {
+	if s == nil || s.session != sessionEnded || s.stopped {
+		return
+	}
+	same := r.Boot == s.boot && r.Epoch >= s.epoch
+	fresh := r.Boot != s.boot && !slices.Contains(s.boots, r.Boot)
+	if (same || fresh) && s.rebirths < maxRebirths {
 		s.rebirths++
 		s.suspectAt = p.now.Mono
 		p.touch(s)
@@ -206,9 +212,7 @@ func (p *Presence) birth(conn Conn, r *beat.Report) {
 		p.emit(&Refused{ID: id, Reason: Duplicate})
 	case sameRelay && s.conflict != nil && p.clash(conn, r, s):
 	case sameRelay && r.Epoch <= s.epoch:
-		if s.session == sessionEnded && !s.stopped {
-			p.restartGrace(s)
-		}
+		p.restartGrace(s, r)
 		p.emit(&Rebirth{Conn: conn, ID: id, Exceed: s.epoch})
 		p.emit(&Refused{ID: id, Reason: OldEpoch})
 	case !sameRelay && s.session == sessionOpen && slices.Contains(s.retired, r.Relay):
