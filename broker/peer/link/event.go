@@ -13,17 +13,19 @@ import (
 type Event interface{ event() }
 
 type (
-	// Ask and Told are questions of this node's presence and book, by their ids.
+	// Ask is a question of this node's presence, by its id.
 	Ask struct {
 		ID       uint64
 		Question *presence.Question
 	}
+	// Told is one of its book.
 	Told struct {
 		ID       uint64
 		Question *incident.ToldQuestion
 	}
-	// Tell and Forward are for the other region, and wait for no answer.
-	Tell    struct{ News []presence.News }
+	// Tell is news for the other region.
+	Tell struct{ News []presence.News }
+	// Forward is what this region decided, for the other one.
 	Forward struct{ Verdicts []presence.Verdict }
 	// Called is the result of a Call: nil is no answer.
 	Called struct {
@@ -82,16 +84,17 @@ type (
 	// Drop deletes letters of this region, by their names.
 	Drop struct{ Names []wire.Name }
 
-	// Answered and ToldAnswered answer an Ask and a Told; Unanswered ends one
-	// that found no answer, by either way.
+	// Answered answers an Ask.
 	Answered struct {
 		ID     uint64
 		Answer *presence.Answer
 	}
+	// ToldAnswered answers a Told.
 	ToldAnswered struct {
 		ID     uint64
 		Answer *incident.ToldAnswer
 	}
+	// Unanswered ends an Ask, or a Told, that found no answer by either way.
 	Unanswered struct {
 		ID   uint64
 		Told bool

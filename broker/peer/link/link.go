@@ -73,7 +73,7 @@ type Link struct {
 
 	// cut says that the last call by HTTPS failed; heardAt is when the other
 	// region last called by it.
-	cut     bool
+	cut bool
 	// mute says that a letter found no answer since anything was answered: the
 	// link is cut, and a question is told so as soon as HTTPS fails. Probes go
 	// on by both ways.

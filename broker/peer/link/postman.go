@@ -123,7 +123,7 @@ func (l *Link) deliver() {
 
 func (l *Link) mailDue() time.Duration {
 	p := &l.postman
-	at := never
+	var at time.Duration
 	switch {
 	case p.reading != 0:
 		at = p.readAt + l.opt.Call + callSlack
