@@ -87,9 +87,11 @@ type Book struct {
 	wantAsk []*step
 	retries []*outgoing // notices to ask about in this Step
 	recent  []Notice    // told notices, newest last, for people
-	timers  timers
-	now     beat.Now
-	out     []Out
+	// recentItems is how many transitions they list.
+	recentItems int
+	timers      timers
+	now         beat.Now
+	out         []Out
 }
 
 // New makes an empty book.

@@ -19,12 +19,12 @@ const (
 	calm       = 10 * time.Minute
 )
 
-// changed counts a change of a store, or of a host that beats directly; the
-// hosts behind a relay are counted there.
+// changed counts a change of a store, or of a host that beats directly, that
+// this region tells; the hosts behind a relay are counted there.
 func (b *Book) changed(inc *incident) {
 	c := classOf(inc.Kind)
 	direct := inc.Host != "" && inc.cause.Node != ""
-	if inc.Region != "" || c != storeClass && (c != missingClass || !direct) {
+	if b.teller(inc) != b.opt.Region || inc.Region != "" || c != storeClass && (c != missingClass || !direct) {
 		return
 	}
 	sub := inc.about(0)

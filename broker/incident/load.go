@@ -194,7 +194,7 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 		s.phase, inc.Teller = leaving, b.opt.Region
 	default: // the other region has it in its outbox
 		s.phase = held
-		b.askAfter(s, b.opt.Takeover)
+		b.hold(s)
 	}
 	return s
 }

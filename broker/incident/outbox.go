@@ -27,6 +27,7 @@ type outgoing struct {
 	refusedAt time.Duration
 	refused   bool
 	retryAt   time.Duration
+	awaits    bool // it is looked at again soon
 	done      bool
 }
 
@@ -39,8 +40,24 @@ type op struct {
 
 func (b *Book) newOp(o *outgoing, ch Channel, steps []*step) uint64 {
 	b.lastOp++
-	b.ops[b.lastOp] = op{o, ch, steps}
-	return b.lastOp
+	id := b.lastOp
+	b.ops[id] = op{o, ch, steps}
+	b.after(lostAfter, func() { b.lost(id) })
+	return id
+}
+
+// lostAfter is when a command that nobody answered counts as one whose answer
+// was lost. The shell answers each long before.
+const lostAfter = 5 * time.Minute
+
+func (b *Book) lost(id uint64) {
+	switch o, waits := b.ops[id]; {
+	case !waits:
+	case o.channel == "":
+		b.wrote(&Wrote{Op: id, Result: Uncertain})
+	default:
+		b.published(&Published{Op: id, Result: Uncertain})
+	}
 }
 
 // Reaches says whether a channel reaches somebody: a local one does where there
@@ -203,7 +220,7 @@ func (b *Book) publish(o *outgoing) {
 		items, steps, wait := b.itemsFor(o, ch)
 		switch {
 		case wait:
-			b.after(firstRetry, func() { b.attempt(o) })
+			b.await(o)
 		case len(items) == 0:
 			o.notice.Marks[ch], o.dirty = Cancelled, true
 		default:
@@ -214,6 +231,18 @@ func (b *Book) publish(o *outgoing) {
 		}
 	}
 	b.finish(o)
+}
+
+// await looks again soon at a notice whose fault is still on its way.
+func (b *Book) await(o *outgoing) {
+	if o.awaits {
+		return
+	}
+	o.awaits = true
+	b.after(firstRetry, func() {
+		o.awaits = false
+		b.attempt(o)
+	})
 }
 
 // notAfter is when a publish is too late; an unclaimed one has no lease to keep.
@@ -361,12 +390,20 @@ func (b *Book) finish(o *outgoing) {
 	b.remember(o.copied())
 }
 
-// keepRecent bounds the notices that are kept for people.
-const keepRecent = 200
+// keepRecent and keepItems bound the notices that are kept for people, and what
+// they list together.
+const (
+	keepRecent = 200
+	keepItems  = 5 * maxItems
+)
 
 func (b *Book) remember(n Notice) {
-	if len(b.recent) >= keepRecent {
-		b.recent = slices.Delete(b.recent, 0, 1)
-	}
 	b.recent = append(b.recent, n)
+	b.recentItems += len(n.Items)
+	old := 0
+	for len(b.recent)-old > keepRecent || b.recentItems > keepItems && old < len(b.recent)-1 {
+		b.recentItems -= len(b.recent[old].Items)
+		old++
+	}
+	b.recent = slices.Delete(b.recent, 0, old)
 }

@@ -51,15 +51,25 @@ func (b *Book) peerIs(state presence.PeerState) {
 // ask asks the other region; one that is dead does not answer: what it told
 // before, its marks in the table know.
 func (b *Book) ask(q asking) {
-	b.lastOp++
-	b.asks[b.lastOp] = q
 	if b.peer == presence.PeerDead {
-		b.emit(&ReadMarks{ID: b.lastOp, Items: items(q.steps)})
+		b.readMarks(q)
 		return
 	}
-	b.emit(&Ask{ID: b.lastOp, Question: ToldQuestion{
+	b.lastOp++
+	id := b.lastOp
+	b.asks[id] = q
+	b.after(lostAfter, func() { b.unanswered(id) })
+	b.emit(&Ask{ID: id, Question: ToldQuestion{
 		From: b.opt.Region, Node: b.opt.Node, Term: b.opt.Term, Items: items(q.steps),
 	}})
+}
+
+func (b *Book) readMarks(q asking) {
+	b.lastOp++
+	id := b.lastOp
+	b.asks[id] = q
+	b.after(lostAfter, func() { b.marksRead(&MarksRead{ID: id, Failed: true}) })
+	b.emit(&ReadMarks{ID: id, Items: items(q.steps)})
 }
 
 // flushAsk asks about all that became due in this Step, batched.
@@ -181,9 +191,7 @@ func (b *Book) unanswered(id uint64) {
 	if len(q.steps) == 0 {
 		return
 	}
-	b.lastOp++
-	b.asks[b.lastOp] = q
-	b.emit(&ReadMarks{ID: b.lastOp, Items: items(q.steps)})
+	b.readMarks(q)
 }
 
 // marksRead takes over what no mark calls sent. A table that cannot be read
@@ -326,6 +334,8 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingYours
 	case s.phase == leaving && s.notice != nil && b.stuck(s.notice, b.opt.Takeover):
 		return TellingYours
+	case b.drained() && (s.notice == nil || len(s.notice.inflight) == 0):
+		return TellingYours // this node tells no more; the next one asks first
 	default:
 		return TellingMine
 	}
