@@ -1,7 +1,6 @@
 package journal_test
 
 import (
-	"bufio"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -191,23 +190,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	dir := t.TempDir()
 	l := &ledger{acked: map[beat.Number]bool{}}
 	for range 25 {
-		cmd := child(t, "append", dir)
-		var stderr strings.Builder
-		cmd.Stderr = &stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.AfterFunc(time.Duration(10+rand.IntN(120))*time.Millisecond, func() { _ = cmd.Process.Kill() })
-		for scanner := bufio.NewScanner(out); scanner.Scan(); {
-			l.read(t, scanner.Text())
-		}
-		if err := cmd.Wait(); err == nil || stderr.Len() > 0 {
-			t.Fatalf("the child ended with %v: %s", err, stderr.String())
-		}
+		runUntilKilled(t, dir, l, time.Duration(10+rand.IntN(120))*time.Millisecond)
 		if l.inc != "" {
 			l.check(t, dir)
 		}

@@ -1,0 +1,79 @@
+package journal_test
+
+import (
+	"bufio"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+const (
+	// cutsEnv is how many power cuts the long form makes; it is set by make chaos.
+	cutsEnv   = "HB_POWER_CUTS"
+	shortCuts = 50
+)
+
+// A relay is killed under load at random moments, and everything that was not
+// synced is cut off: what was acked is there, and no epoch or number comes twice.
+func TestPowerIsCutAgainAndAgain(t *testing.T) {
+	cuts, long := shortCuts, os.Getenv(cutsEnv) != ""
+	if long {
+		var err error
+		if cuts, err = strconv.Atoi(os.Getenv(cutsEnv)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := newPowerDisk(t)
+	if err != nil {
+		if long {
+			t.Fatal(err)
+		}
+		t.Logf("this machine mounts no FUSE (%v): nothing is cut off here, TestKilledAgainAndAgain kills without", err)
+		return
+	}
+	l := &ledger{acked: map[beat.Number]bool{}}
+	lossy := 0
+	for range cuts {
+		runUntilKilled(t, d.mount, l, time.Duration(20+rand.IntN(100))*time.Millisecond)
+		if d.cut() {
+			lossy++
+		}
+		if l.inc != "" {
+			l.check(t, d.synced)
+		}
+		d.restore()
+	}
+	t.Logf("%d power cuts, %d of them cut something off; %d syncs, %d entries acked, freed to %d, epochs to %d, numbers to %d",
+		cuts, lossy, d.syncs, len(l.acked), l.freed, l.epoch, l.number)
+	if len(l.acked) < 2*cuts || l.freed == 0 || lossy == 0 {
+		t.Fatal("the test tests nothing")
+	}
+}
+
+// runUntilKilled runs a child that appends, and reads what it is promised.
+func runUntilKilled(t *testing.T, dir string, l *ledger, after time.Duration) {
+	t.Helper()
+	cmd := child(t, "append", dir)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
+	for scanner := bufio.NewScanner(out); scanner.Scan(); {
+		l.read(t, scanner.Text())
+	}
+	if err := cmd.Wait(); err == nil || stderr.Len() > 0 {
+		t.Fatalf("the child ended with %v: %s", err, stderr.String())
+	}
+}
