@@ -48,7 +48,9 @@ type known struct {
 	store             presence.StoreStatus
 	seen              presence.Explanation
 	host              presence.HostExplained
-	// incidents are the subject's open ones, a host's store's too.
+	// telling is what the book says; incidents are its open ones, a host's
+	// store's too, and those that only the other region knows.
+	telling   incident.Explanation
 	incidents []incident.Incident
 	// unheard says that the other region did not answer.
 	unheard bool
@@ -71,9 +73,10 @@ func (c *core) known(store beat.StoreID, host beat.HostID) (known, error) {
 	if i := slices.IndexFunc(k.seen.Hosts, func(h presence.HostExplained) bool { return h.Host == host }); i >= 0 {
 		k.host, k.hasHost = k.seen.Hosts[i], true
 	}
-	for _, i := range c.book.Incidents(true) {
-		if i.Store == store && (i.Host == host || i.Host == "") {
-			k.incidents = append(k.incidents, i)
+	k.telling = c.book.Explain(now, store, host, "")
+	for i := range k.telling.Incidents {
+		if x := &k.telling.Incidents[i]; x.Open {
+			k.incidents = append(k.incidents, x.Incident)
 		}
 	}
 	return k, nil

@@ -171,12 +171,18 @@ func hostReason(h *presence.HostExplained) string {
 	return "by what the other region, or its direct beats, say"
 }
 
-// comings add what presence does by itself, and order all by time: what has
+// comings add what presence and book do by themselves, and order all by time: what has
 // none, last.
 func (w *words) comings(host beat.HostID) {
 	for _, n := range w.k.seen.Next {
 		if n.What != presence.ComesForgotten && (n.Host == "" || n.Host == host) {
 			w.next(n.At, "%s", n.What)
+		}
+	}
+	for i := range w.k.telling.Incidents {
+		x := &w.k.telling.Incidents[i]
+		if step := &x.Fault; x.Open && step.Next != "" && !step.At.IsZero() {
+			w.next(step.At, "%s: %s", x.Kind, step.Next)
 		}
 	}
 	slices.SortStableFunc(w.e.Next, func(a, b dashboard.Expected) int {

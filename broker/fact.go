@@ -2,6 +2,8 @@ package broker
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,8 +31,21 @@ func (k *known) facts() []dashboard.Fact {
 	if k.hasHost {
 		f.host()
 	}
-	for i := range k.incidents {
-		x := &k.incidents[i]
+	f.telling()
+	return f.all
+}
+
+// telling is where the incidents stand here, with each channel's mark.
+func (f *facts) telling() {
+	t := &f.k.telling
+	if !t.MayTell {
+		f.add("lease", "not held now: this node tells nobody")
+	}
+	for i := range t.Incidents {
+		x := &t.Incidents[i]
+		if !x.Open {
+			continue
+		}
 		told := "not told"
 		switch {
 		case x.Suppressed:
@@ -41,8 +56,19 @@ func (k *known) facts() []dashboard.Fact {
 			told = x.Waits
 		}
 		f.add(string(x.Kind), "%s, k %d, %s", x.ID, x.K, told)
+		step := &x.Fault
+		if x.Recovery != nil {
+			step = x.Recovery
+		}
+		parts := []string{step.Phase}
+		for _, ch := range slices.Sorted(maps.Keys(step.Marks)) {
+			parts = append(parts, fmt.Sprintf("%s %s", ch, step.Marks[ch]))
+		}
+		if step.Notice != "" {
+			parts = append(parts, "notice "+step.Notice)
+		}
+		f.add("teller of "+string(x.Kind), "%s; here: %s", x.Tells, strings.Join(parts, ", "))
 	}
-	return f.all
 }
 
 type facts struct {
