@@ -1,0 +1,9 @@
+// Command mutate breaks the decision code on purpose, and asks whether the
+// simulation notices.
+//
+//	testdata/*.txt (by hand) ──┐
+//	go/ast (drawn by a seed) ──┴─► go build -overlay ─► unit tests ─► play seeds ─► table
+//
+// A mutant is laid over the source for one build; nothing in the tree changes.
+// Results are kept in a file, so that a run that was stopped goes on.
+package main
