@@ -139,22 +139,27 @@ func (n *node) do(e presence.Event) {
 		return
 	}
 	for _, o := range n.presence.Step(n.m.now, e, nil) {
-		switch o := o.(type) {
-		case *presence.Decided:
-			n.tell(&incident.Decided{Verdict: o.Verdict})
-		case *presence.Ask:
-			n.ask(o)
-		case *presence.Tell:
-			if n.reaches() {
-				n.other().do(&presence.Heard{News: o.News})
-			}
-		case *presence.Save:
-			n.m.saves++
-			key := string(o.Item.Region) + "/" + string(o.Item.Store) + "/" + string(o.Item.Host)
-			n.m.stores[key] = o.Item
-		case *presence.Rebirth:
-			n.m.rebirth(o)
+		n.out(o)
+	}
+}
+
+// out does what presence wants done.
+func (n *node) out(o presence.Out) {
+	switch o := o.(type) {
+	case *presence.Decided:
+		n.tell(&incident.Decided{Verdict: o.Verdict})
+	case *presence.Ask:
+		n.ask(o)
+	case *presence.Tell:
+		if n.reaches() {
+			n.other().do(&presence.Heard{News: o.News})
 		}
+	case *presence.Save:
+		n.m.saves++
+		key := string(o.Item.Region) + "/" + string(o.Item.Store) + "/" + string(o.Item.Host)
+		n.m.stores[key] = o.Item
+	case *presence.Rebirth:
+		n.m.rebirth(o)
 	}
 }
 
@@ -168,12 +173,11 @@ func (n *node) ask(o *presence.Ask) {
 	var answer presence.Answer
 	other := n.other()
 	for _, out := range other.presence.Step(n.m.now, &presence.Asked{Question: o.Question}, nil) {
-		switch out := out.(type) {
-		case *presence.Reply:
-			answer = out.Answer
-		case *presence.Decided:
-			other.tell(&incident.Decided{Verdict: out.Verdict})
+		if reply, ok := out.(*presence.Reply); ok {
+			answer = reply.Answer
+			continue
 		}
+		other.out(out)
 	}
 	n.do(&presence.Answered{ID: o.ID, Answer: answer})
 }

@@ -230,7 +230,11 @@ func (p *Presence) asked(q Question) {
 		a.Stores = append(a.Stores, mine)
 		if v.View == ViewLost {
 			s.lostThere = p.now.Mono
-			p.takeStore(s, v, p.now.Mono)
+			// A letter may be late: our own question, which is under way, knows
+			// better, and so does an answer about a later session.
+			if s.asking == 0 && (s.theirs.View != ViewOpen || v.Epoch >= s.theirs.Epoch) {
+				p.takeStore(s, v, p.now.Mono)
+			}
 		}
 	}
 	for _, v := range q.Hosts {
@@ -377,13 +381,21 @@ func (p *Presence) forwardedStore(s *store, v *Verdict) {
 		theirs.View = ViewOpen
 		s.opens = 1 // the word of a decision: no second one is needed
 	case StoreDown, StoreRelayDead:
+		if s.asking != 0 {
+			return // the answer that is under way is newer, or as new
+		}
 		theirs.View, theirs.Since = ViewLost, v.Since
 	case StoreStopped:
 		theirs.View = ViewStopped
 	default:
 		return
 	}
+	again := s.asking != 0
+	s.asking = 0 // that answer may be older than this word
 	p.takeStore(s, theirs, p.now.Mono)
+	if again {
+		s.askAt = p.now.Mono
+	}
 }
 
 // want asks the relays of stores that somebody looks at for whole pictures.
