@@ -58,6 +58,7 @@ var contract = map[string]*regexp.Regexp{
 	"notice":   regexp.MustCompile(`^notice#\d{4}-\d\d-\d\dT\d\d ` + reRegion + `#[0-9A-HJKMNP-TV-Z]{26}$`),
 	"hist":     regexp.MustCompile(`^hist#` + reStore + `#\d{4}-\d\d-\d\d ` + reRegion + `#[0-9a-f]{32}#\d+$`),
 	"lease":    regexp.MustCompile(`^lease ` + reRegion + `$`),
+	"mail":     regexp.MustCompile(`^mail#` + reRegion + ` ` + reRegion + `#\d{20}#\d{20}$`),
 	"set":      regexp.MustCompile(`^set#\d+ ` + reRegion + `#`),
 }
 
