@@ -28,9 +28,9 @@ import (
 var (
 	// ErrUnanswered is a region that could not be reached, did not answer in
 	// time, or said that it cannot answer now.
-	ErrUnanswered = errors.New("the other region does not answer")
+	ErrUnanswered = errors.New("no answer")
 	// ErrRefused is a region that answered, but not as a peer does.
-	ErrRefused = errors.New("the other region refuses")
+	ErrRefused = errors.New("refused")
 )
 
 // The defaults of a Client.
