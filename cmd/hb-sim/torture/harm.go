@@ -166,6 +166,7 @@ func (s *store) replace() {
 // its own.
 func (t *till) double() *till {
 	d := *t
+	d.tick, d.next = nil, 0
 	d.addr = netip.AddrFrom4([4]byte{10, 0, 1, byte(t.index + 1)})
 	d.conn, d.alive, d.held, d.shadow = 0, false, false, true
 	return &d

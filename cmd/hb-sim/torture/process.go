@@ -51,6 +51,7 @@ type process struct {
 	skew time.Duration
 
 	armed time.Duration
+	wake  func()   // woken, once and for all
 	inbox []func() // what waits while it stands still
 	outs  []node.Out
 	conns []*conn
@@ -112,12 +113,7 @@ func (p *process) end(quiet bool) {
 // later runs f in this life of the process, after d; while it stands still f
 // waits.
 func (p *process) later(d time.Duration, f func()) {
-	life := p.life
-	p.w.after(d, func() {
-		if p.life == life {
-			p.run(f)
-		}
-	})
+	p.w.queue.add(p.w.now+d, slot{do: f, process: p, life: p.life})
 }
 
 func (p *process) run(f func()) {
@@ -181,21 +177,23 @@ func (p *process) arm() {
 		return
 	}
 	p.armed = at
-	life := p.life
-	p.w.at(at, func() {
-		if p.life != life || p.armed != at {
-			return
-		}
-		p.armed = never
-		if p.stalled {
-			return
-		}
-		if next, ok := p.node.Next(); ok && p.virtual(next) <= p.w.now {
-			p.step(nil)
-			return
-		}
-		p.arm()
-	})
+	p.w.at(at, p.wake)
+}
+
+// woken looks whether something is due.
+func (p *process) woken() {
+	if p.armed != p.w.now || !p.up {
+		return // it was armed for another instant, or in another life
+	}
+	p.armed = never
+	if p.stalled {
+		return
+	}
+	if next, ok := p.node.Next(); ok && p.virtual(next) <= p.w.now {
+		p.step(nil)
+		return
+	}
+	p.arm()
 }
 
 // do does one thing that the node asks for.
@@ -293,44 +291,44 @@ func (p *process) callHolder(o *lease.Call) {
 func (p *process) call(o *link.Call) {
 	w := p.w
 	done := false
-	answer := func(r *wire.Response) func() {
-		return func() {
-			if !done {
-				done = true
-				p.step(&link.Called{ID: o.ID, Response: r})
-			}
+	answer := func(r *wire.Response) {
+		if !done {
+			done = true
+			p.step(&link.Called{ID: o.ID, Response: r})
 		}
 	}
-	p.later(callAnswer, func() {
-		if !done {
-			answer(nil)()
-		}
-	})
-	if w.bridge.refuse {
-		p.later(time.Millisecond, answer(nil))
+	giveUp := w.now + callAnswer
+	lost := func() { p.later(max(0, giveUp-w.now), func() { answer(nil) }) }
+	switch {
+	case w.bridge.refuse:
+		p.later(time.Millisecond, func() { answer(nil) })
 		return
+	case w.bridge.delay > callAnswer/4:
+		lost() // it may be too late
+	}
+	back := func(r *wire.Response) {
+		w.bridge.carry(1-p.region, func() { p.run2(func() { answer(r) }) }, lost)
 	}
 	request := w.copyRequest(o.Request)
 	w.bridge.carry(p.region, func() {
 		q := w.active(1 - p.region)
 		if q == nil {
-			w.bridge.carry(1-p.region, func() { p.run2(answer(nil)) })
+			back(nil)
 			return
 		}
-		life := q.life
+		if q.stalled {
+			lost()
+		}
 		q.run2(func() {
-			if q.life != life {
-				return
-			}
 			q.response = nil
 			q.step(&node.Received{Token: 1, Request: request})
 			var r *wire.Response
 			if q.response != nil {
 				r = w.copyResponse(o.Request.Kind, q.response.Response)
 			}
-			w.bridge.carry(1-p.region, func() { p.run2(answer(r)) })
+			back(r)
 		})
-	})
+	}, lost)
 }
 
 // run2 runs f when the process can, in the life that it has now.

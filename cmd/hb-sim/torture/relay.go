@@ -37,6 +37,7 @@ type relay struct {
 	links       uplinks
 	ticked      time.Duration
 	armed       time.Duration
+	wake        func() // woken, once and for all
 	inbox       []func()
 	outs        []roster.Out
 }
@@ -77,12 +78,7 @@ func (r *relay) stop(kill bool) {
 }
 
 func (r *relay) later(d time.Duration, f func()) {
-	life := r.life
-	r.w.after(d, func() {
-		if r.life == life {
-			r.run(f)
-		}
-	})
+	r.w.queue.add(r.w.now+d, slot{do: f, relay: r, life: r.life})
 }
 
 func (r *relay) run(f func()) {
@@ -210,20 +206,25 @@ func (r *relay) arm() {
 		return
 	}
 	r.armed = at
-	life := r.life
-	r.w.at(at, func() {
-		if r.life != life || r.armed != at {
-			return
-		}
-		r.armed = never
-		if r.stalled {
-			return
-		}
-		r.ticked = r.clock().Mono // the clock's goroutine looked meanwhile
-		if next, ok := r.roster.Next(); ok && r.virtual(next) <= r.w.now {
-			r.deliver(nil)
-			return
-		}
-		r.arm()
-	})
+	if r.wake == nil {
+		r.wake = r.woken
+	}
+	r.w.at(at, r.wake)
+}
+
+// woken looks whether something is due.
+func (r *relay) woken() {
+	if r.armed != r.w.now || !r.up {
+		return // it was armed for another instant, or in another life
+	}
+	r.armed = never
+	if r.stalled {
+		return
+	}
+	r.ticked = r.clock().Mono // the clock's goroutine looked meanwhile
+	if next, ok := r.roster.Next(); ok && r.virtual(next) <= r.w.now {
+		r.deliver(nil)
+		return
+	}
+	r.arm()
 }

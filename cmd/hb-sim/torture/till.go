@@ -31,7 +31,9 @@ type till struct {
 	interval time.Duration
 	addr     netip.Addr
 
-	prefers int // the region that a direct one tries first
+	prefers int           // the region that a direct one tries first
+	next    time.Duration // when it beats
+	tick    func()        // ticks, once and for all
 	alive   bool
 	life    int      // what an older life began ends in nothing
 	conn    uint64   // its MQTT connection; 0: none
@@ -56,14 +58,19 @@ func (t *till) start() {
 
 // loop beats after d, and then within its promise.
 func (t *till) loop(d time.Duration) {
-	life := t.life
-	t.w.after(d, func() {
-		if t.life != life {
-			return
-		}
-		t.beat()
-		t.loop(t.interval - t.w.rng.between(0, t.interval/20))
-	})
+	if t.tick == nil {
+		t.tick = t.ticks
+	}
+	t.next = t.w.now + d
+	t.w.at(t.next, t.tick)
+}
+
+func (t *till) ticks() {
+	if !t.alive || t.next != t.w.now {
+		return // it died meanwhile, or beats at another instant
+	}
+	t.beat()
+	t.loop(t.interval - t.w.rng.between(0, t.interval/20))
 }
 
 // beat is one sign of life, on the way that the till has.

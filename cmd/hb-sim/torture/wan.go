@@ -34,6 +34,8 @@ type packet struct {
 	kind packetKind
 	raw  []byte
 	seq  uint64
+	// report is one that is not written as bytes.
+	report *beat.Report
 }
 
 // path is the network between one relay and one region. What is sent while it
@@ -302,10 +304,13 @@ func (p *process) watch(c *conn) {
 
 // report takes an envelope.
 func (p *process) report(c *conn, k packet) {
-	r := &p.w.report
-	if err := beat.DecodeReport(k.raw, r); err != nil {
-		p.w.fail("a relay's report cannot be read: " + err.Error())
-		return
+	r := k.report
+	if r == nil {
+		r = &p.w.report
+		if err := beat.DecodeReport(k.raw, r); err != nil {
+			p.w.fail("a relay's report cannot be read: " + err.Error())
+			return
+		}
 	}
 	if r.Epoch != c.death.Epoch || r.Boot != c.death.Boot || r.Incarnation != c.death.Incarnation {
 		p.ended(c)
@@ -369,13 +374,16 @@ type bridge struct {
 }
 
 // carry brings what a region sends to the other, or loses it.
-func (b *bridge) carry(from int, f func()) {
+func (b *bridge) carry(from int, f, lost func()) {
 	if b.cut[from] {
+		lost()
 		return
 	}
 	b.w.after(b.delay+b.w.rng.between(30*time.Millisecond, 45*time.Millisecond), func() {
-		if !b.cut[from] {
-			f()
+		if b.cut[from] {
+			lost()
+			return
 		}
+		f()
 	})
 }

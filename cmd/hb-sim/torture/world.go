@@ -90,7 +90,9 @@ func newWorld() *world {
 	w.rosterOptions = roster.Options{Blip: 2 * time.Second, WarmUp: 5 * time.Minute, NewHostsPerHour: 0, MaxChanges: 6}
 	for g := range w.names {
 		for i := range nodesPerRegion {
-			w.processes = append(w.processes, &process{w: w, region: g, index: len(w.processes), name: fmt.Sprintf("%s-%c", w.names[g], 'a'+i)})
+			p := &process{w: w, region: g, index: len(w.processes), name: fmt.Sprintf("%s-%c", w.names[g], 'a'+i)}
+			p.wake = p.woken
+			w.processes = append(w.processes, p)
 		}
 	}
 	return w
@@ -98,8 +100,8 @@ func newWorld() *world {
 
 func (w *world) wall() time.Time { return w.base.Add(w.now) }
 
-func (w *world) at(at time.Duration, do func())   { w.queue.add(at, do) }
-func (w *world) after(d time.Duration, do func()) { w.queue.add(w.now+d, do) }
+func (w *world) at(at time.Duration, do func())   { w.queue.add(at, slot{do: do}) }
+func (w *world) after(d time.Duration, do func()) { w.queue.add(w.now+d, slot{do: do}) }
 
 // reset makes the world empty, for a seed.
 func (w *world) reset(seed uint64) {
@@ -148,11 +150,15 @@ func (w *world) active(region int) *process {
 
 // run lets time pass until an instant.
 func (w *world) run(until time.Duration) {
-	for len(w.queue.events) > 0 && w.queue.events[0].at <= until && w.failure == nil {
-		e := w.queue.take()
-		w.now = e.at
+	for w.failure == nil {
+		at, ok := w.queue.next()
+		if !ok || at > until {
+			break
+		}
+		at, e := w.queue.take()
+		w.now = at
 		w.events++
-		e.do()
+		e.fire()
 	}
 	w.now = until
 }
