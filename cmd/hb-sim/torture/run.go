@@ -25,7 +25,7 @@ const (
 	DefaultSeeds = 10_000
 	// gcPercent lets the garbage collector run seldom: a schedule leaves
 	// little, and a world is used again.
-	gcPercent = 800
+	gcPercent = 3000
 	// chunk is how many seeds a worker takes at once.
 	chunk = 16
 	// maxShown bounds the failures that are printed.
