@@ -71,7 +71,7 @@ func (p *Presence) askStore(s *store, q *inflight) {
 		h := &s.hosts[i]
 		if w := h.wait; w != nil && w.asking == 0 && p.now.Mono >= w.askAt {
 			w.asking = p.lastAsk
-			v := HostView{Store: s.id, Host: h.id, View: ViewLost, Since: p.now.At(h.dLast)}
+			v := p.tellUp(h, HostView{Store: s.id, Host: h.id, View: ViewLost, Since: p.now.At(h.dLast)})
 			if !h.known() {
 				v.View, v.Since = ViewNever, time.Time{}
 			}
@@ -160,6 +160,7 @@ func (p *Presence) takeStore(s *store, v StoreView, asked time.Duration) {
 func (p *Presence) takeHost(s *store, h *host, v HostView) {
 	w := h.wait
 	w.asking, w.deafSince, w.theirs = 0, 0, v.View
+	w.learn(&v)
 	w.askAt = p.now.Mono + p.opt.Reask
 	if v.View == ViewLost || v.View == ViewNever {
 		w.askAt = never
@@ -243,6 +244,22 @@ func (p *Presence) asked(q Question) {
 	p.emit(&Reply{Answer: a})
 }
 
+// tellUp adds a host's last direct up here to a view.
+func (p *Presence) tellUp(h *host, v HostView) HostView {
+	if h.dNumber != 0 {
+		c := p.ownCause(h)
+		v.Node, v.Term, v.Number = c.Node, c.Term, c.Number
+	}
+	return v
+}
+
+// learn keeps the other region's last direct up of a host.
+func (w *waiting) learn(v *HostView) {
+	if v.Number != 0 && v.Node != "" {
+		w.cause = v.cause()
+	}
+}
+
 func (p *Presence) unknownView() View {
 	if !p.settled {
 		return ViewSettling
@@ -261,6 +278,10 @@ func (p *Presence) hostView(asked HostView) HostView {
 	h := s.lookup(asked.Host)
 	if h == nil {
 		return v
+	}
+	v = p.tellUp(h, v)
+	if h.wait != nil {
+		h.wait.learn(&asked)
 	}
 	relay := h.relayed && s.session == sessionOpen && p.backHere(s)
 	switch {

@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -42,11 +43,49 @@ func (p *Presence) directBeat(e *Direct) {
 	if state != h.direct {
 		if !h.direct.Alive() {
 			p.direct++
-			h.dNumber = p.direct
+			h.dNumber, h.origin = p.direct, 0
 		}
 		h.direct, h.dirty = state, true
 	}
 	p.touch(s)
+}
+
+// origin is a start of a node that numbered direct ups.
+type origin struct {
+	node string
+	term int64
+}
+
+// maxOrigins bounds them: what comes after counts as this node's.
+const maxOrigins = 1_000
+
+func (p *Presence) originOf(node string, term int64) uint16 {
+	o := origin{node, term}
+	i := slices.Index(p.origins, o)
+	if i < 0 && node != "" && len(p.origins) < maxOrigins {
+		i = len(p.origins)
+		p.origins = append(p.origins, o)
+	}
+	return uint16(max(i, 0)) //nolint:gosec // at most maxOrigins
+}
+
+// ownCause names a host's last direct up here; its Number is 0 where it had none.
+func (p *Presence) ownCause(h *host) Cause {
+	o := p.origins[h.origin]
+	return Cause{Node: o.node, Term: o.term, Number: h.dNumber}
+}
+
+// directCause is the cause of an incident of a direct host: home's last up,
+// where home had one, wherever it is computed (I1).
+func (p *Presence) directCause(s *store, h *host) Cause {
+	mine := p.ownCause(h)
+	if h.wait == nil || h.wait.cause.Number == 0 || s.home && mine.Number != 0 {
+		return mine
+	}
+	if !s.home || mine.Number == 0 {
+		return h.wait.cause
+	}
+	return mine
 }
 
 func (p *Presence) endDirect(h *host) {

@@ -18,7 +18,7 @@ type host struct {
 	number   beat.Number
 	lastSeen time.Duration // its last beat by the relay, on our clock
 	dLast    time.Duration // its last direct beat, on our clock
-	dNumber  uint64        // numbers its direct ups
+	dNumber  uint64        // numbers its direct ups, of the node that origin names
 	// The judgement: when it entered its state (Unix, ms). bare is the last
 	// state that was not covered, and bareAt when it began: a host that is
 	// uncovered in the same state was in it all the time.
@@ -27,6 +27,7 @@ type host struct {
 	// Its ways' promises, in ms.
 	intervalMs, dIntervalMs uint32
 	seen                    dayBits // the last open days on which it lived
+	origin                  uint16  // of dNumber: an index of Presence.origins
 
 	// Its relay's way: the last whole picture's word.
 	relay   beat.HostState
@@ -55,6 +56,7 @@ type host struct {
 type waiting struct {
 	since     time.Duration // when the last of our ways expired
 	theirs    View          // the other region's word
+	cause     Cause         // the other region's, of its last direct up there
 	asking    uint64
 	askAt     time.Duration
 	deafSince time.Duration // as the store's

@@ -191,7 +191,7 @@ func (p *Presence) hostVerdict(s *store, h *host, cond Condition, why Reason, on
 		v.Cause = Cause{Incarnation: s.incarnation, Number: uint64(h.number)}
 		v.SeenFrom = []beat.Region{p.opt.Region}
 	} else {
-		v.Cause = Cause{Node: p.opt.Node, Term: p.opt.Term, Number: h.dNumber}
+		v.Cause = p.directCause(s, h)
 		v.SeenFrom = p.seenFrom(oneSided || p.other() == "" || cond != HostMissing)
 		v.Message = h.notes().direct
 	}

@@ -97,6 +97,7 @@ type Presence struct {
 	lastAsked time.Duration
 	asking    []*store // want an ask
 	direct    uint64   // numbers the ups of direct hosts
+	origins   []origin // who numbered them, this node first
 	theirTerm int64    // the highest of an answer
 
 	peer     peer
@@ -117,7 +118,7 @@ func New(opt Options, now beat.Now) *Presence {
 		opt: opt, started: now, now: now, settleAt: now.Mono + opt.Settle, freshFrom: now.Mono, lastAsked: now.Mono - askGather,
 		back: comebacks{from: now.Mono}, peer: newPeer(now.Mono, opt.Blind), fleet: fleet{blind: opt.Blind, dueAt: never},
 		stores: make(map[beat.StoreID]*store), asks: make(map[uint64]*inflight),
-		names: make(map[beat.HostID]beat.HostID), saidFleet: RegionWell,
+		names: make(map[beat.HostID]beat.HostID), saidFleet: RegionWell, origins: []origin{{opt.Node, opt.Term}},
 	}
 	for _, r := range opt.Regions {
 		if r != opt.Region {

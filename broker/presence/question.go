@@ -58,7 +58,14 @@ type HostView struct {
 	// View is open, lost, never, stopped or settling.
 	View  View      `json:"view"`
 	Since time.Time `json:"since,omitzero"`
+	// Node, Term and Number name the host's last direct up there, where it had
+	// one: home's are the cause of its incident in both regions (I1).
+	Node   string `json:"node,omitempty"`
+	Term   int64  `json:"term,omitempty"`
+	Number uint64 `json:"number,omitempty"`
 }
+
+func (v *HostView) cause() Cause { return Cause{Node: v.Node, Term: v.Term, Number: v.Number} }
 
 // News is what a region tells the other unasked: a host's first direct beat,
 // or that an operator retired the host.

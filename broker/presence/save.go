@@ -50,7 +50,10 @@ type directDoc struct {
 	State      beat.HostState `json:"state"`
 	IntervalMs int64          `json:"intervalMs"`
 	Number     uint64         `json:"number"`
-	LastBeat   time.Time      `json:"lastBeat"`
+	// Node and Term numbered it.
+	Node     string    `json:"node,omitempty"`
+	Term     int64     `json:"term,omitempty"`
+	LastBeat time.Time `json:"lastBeat"`
 }
 
 // refreshes says whether home saves the store again by itself.
@@ -116,6 +119,7 @@ func (p *Presence) storeItem(s *store) StoreItem {
 func (p *Presence) directItem(s *store, h *host) StoreItem {
 	return StoreItem{Region: p.opt.Region, Store: s.id, Host: h.id, Doc: marshal(directDoc{
 		V: docVersion, State: h.direct, IntervalMs: int64(h.dIntervalMs), Number: h.dNumber,
+		Node: p.origins[h.origin].node, Term: p.origins[h.origin].term,
 		LastBeat: p.now.At(h.dLast).UTC().Truncate(time.Millisecond),
 	})}
 }
@@ -239,7 +243,7 @@ func (p *Presence) loadDirect(item *StoreItem) {
 	if item.Region != p.opt.Region {
 		h.theirWay = true
 	} else if h.direct == beat.Unknown {
-		h.direct, h.dNumber = d.State, d.Number
+		h.direct, h.dNumber, h.origin = d.State, d.Number, p.originOf(d.Node, d.Term)
 		h.dIntervalMs = uint32(max(d.IntervalMs, beat.MinInterval.Milliseconds())) //nolint:gosec // checked
 		h.dLast = p.started.Mono                                                   // freshness counts from the start of this node
 		if !d.State.Alive() {
