@@ -68,6 +68,9 @@ type Book struct {
 	// hushed are the transitions that people are not told of now, by store ("":
 	// a region's).
 	hushed map[beat.StoreID]*hushList
+	// yielded are subjects that the other region was told to tell of before they
+	// were known here, and when.
+	yielded map[subject]time.Duration
 	// underLan are the faults of hosts that wait for their store's LAN.
 	underLan map[beat.StoreID][]*step
 	budgets  [lanes][2]budget // of faults, of recoveries
@@ -98,7 +101,7 @@ type Book struct {
 func New(opt Options) *Book {
 	return &Book{
 		opt: opt, open: make(map[subject]*incident), byID: make(map[ID]*incident),
-		gathering: make(map[gatherKey]*gather), hushed: make(map[beat.StoreID]*hushList), underLan: make(map[beat.StoreID][]*step), flaps: make(map[subject]*changes), outbox: make(map[string]*outgoing),
+		gathering: make(map[gatherKey]*gather), hushed: make(map[beat.StoreID]*hushList), yielded: make(map[subject]time.Duration), underLan: make(map[beat.StoreID][]*step), flaps: make(map[subject]*changes), outbox: make(map[string]*outgoing),
 		ops: make(map[uint64]op), asks: make(map[uint64]asking),
 	}
 }

@@ -56,7 +56,8 @@ type phase uint8
 const (
 	// held: the other region is its teller; after Takeover it is asked.
 	held phase = iota + 1
-	// checking: it happened before this node started, so somebody may have
+	// checking: it happened before this node started, or it ends what was taken
+	// over from home, which may be back and have told the fault too: somebody may have
 	// told it: the other region and the marks are asked first.
 	checking
 	// frozen: a host's fault under a store that is not up.
@@ -132,6 +133,10 @@ func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 		if !own {
 			inc.Teller = b.other()
 		}
+	}
+	if _, yielded := b.yielded[sub]; yielded {
+		inc.Teller = b.other()
+		delete(b.yielded, sub)
 	}
 	inc.fault = &step{inc: inc, k: 1, change: Opened}
 	b.open[sub], b.byID[id] = inc, inc
@@ -215,10 +220,12 @@ func (b *Book) goesOn(inc *incident, v *presence.Verdict, said Kind, own bool) b
 }
 
 // ends ends the open incident of a class, unless the other region's word is
-// older than the fault. This region's presence says what is so now.
+// older than the fault, by its number and by its time: the numbers of a relay
+// that was restored from a copy go on below. This region's presence says what
+// is so now.
 func (b *Book) ends(v *presence.Verdict, own bool, c class) bool {
 	inc := b.open[subject{v.Store, v.Host, v.Region, c}]
-	if inc == nil || !own && c <= failingClass && older(&v.Cause, &inc.cause) {
+	if inc == nil || !own && c <= failingClass && older(&v.Cause, &inc.cause) && !v.At.After(inc.OpenedAt) {
 		return false
 	}
 	b.end(inc, v)
@@ -345,9 +352,9 @@ func (b *Book) start(s *step, old bool) {
 		s.phase = held
 		s.inc.Waits = "is told by " + string(b.teller(s.inc))
 		b.hold(s)
-	case old && len(b.opt.Regions) > 1:
+	case len(b.opt.Regions) > 1 && (old || s.change == Recovered && s.inc.Region == "" && b.home(s.inc.Store) != b.opt.Region):
 		s.phase = checking
-		s.inc.Waits = "asks whether it was told before this node started"
+		s.inc.Waits = "asks whether the other region told it"
 		b.askAfter(s, 0)
 	default:
 		b.gather(s)

@@ -175,12 +175,17 @@ func (b *Book) heed(s *step, word Telling) {
 		// It is ours to try again.
 	case word == TellingMine:
 		b.askAfter(s, b.opt.AskAgain)
-	case word == TellingOver && (s.phase == held || !s.inc.Open):
+	case word == TellingOver && (s.phase == held || !s.inc.Open) && !b.owes(s):
 		b.cancel(s)
 		b.resolve(s.inc)
 	default: // yours; or over there, but here is evidence that it is not
 		b.take(s)
 	}
+}
+
+// owes says whether a recovery is this region's to tell, since it told the fault.
+func (b *Book) owes(s *step) bool {
+	return s.change == Recovered && s.inc.Teller == b.opt.Region && s.inc.fault.phase == told
 }
 
 // unanswered: the other region is silent. What it told before, its marks in
@@ -305,12 +310,33 @@ func (b *Book) subjectOf(item ToldItem) *incident {
 	return b.open[subject{item.Store, item.Host, item.Region, classOf(item.Kind)}]
 }
 
+// yield remembers that the other region tells of a subject that is not known
+// here yet: its word of the fault is on its way.
+func (b *Book) yield(item ToldItem) {
+	c := classOf(item.Kind)
+	if c == 0 || b.checkSubject(item.Store, item.Host, item.Region) != "" || len(b.yielded) >= maxYielded {
+		return
+	}
+	sub := subject{item.Store, item.Host, item.Region, c}
+	b.yielded[sub] = b.now.Mono
+	since := b.now.Mono
+	b.after(b.opt.Takeover, func() {
+		if b.yielded[sub] == since {
+			delete(b.yielded, sub)
+		}
+	})
+}
+
+// maxYielded bounds what is remembered of the other region's questions.
+const maxYielded = 100_000
+
 func (b *Book) telling(item ToldItem, s *step) Telling {
 	inc := b.subjectOf(item)
 	if inc == nil {
 		if item.Change == Recovered {
 			return TellingOver
 		}
+		b.yield(item)
 		return TellingYours
 	}
 	switch {
