@@ -24,6 +24,7 @@ type past struct {
 	region int
 	who    beat.Identity
 	death  beat.Death
+	birth  []byte // its first report
 	report []byte // its last
 }
 
@@ -32,7 +33,7 @@ func (s *store) remember(c *conn) {
 	if len(s.past) == maxPast {
 		s.past = append(s.past[:0], s.past[1:]...)
 	}
-	s.past = append(s.past, past{c.id, c.path.to, c.who, c.death, c.report})
+	s.past = append(s.past, past{c.id, c.path.to, c.who, c.death, c.birth, c.report})
 }
 
 // staleWill replays the wills, ends and reports of a store's closed sessions:
@@ -51,9 +52,9 @@ func (w *world) staleWill(s *store) {
 			}
 			before := p.sight(s)
 			p.step(&presence.Ended{Conn: x.conn, ID: x.who, Death: x.death})
-			if x.report != nil && p.up {
+			for _, raw := range [...][]byte{x.report, x.birth} {
 				r := &beat.Report{}
-				if beat.DecodeReport(x.report, r) == nil {
+				if raw != nil && p.up && beat.DecodeReport(raw, r) == nil {
 					p.step(&presence.Report{Conn: x.conn, Report: r})
 				}
 			}

@@ -72,7 +72,7 @@ type conn struct {
 	held                  [2][]packet
 	last                  [2]time.Duration // no packet arrives before it
 	heard                 time.Duration    // when the broker read last
-	report                []byte           // the last one
+	birth, report         []byte           // the first report and the last
 }
 
 // dial begins a connection; nil: nothing listens there.
@@ -317,7 +317,9 @@ func (p *process) report(c *conn, k packet) {
 		c.send(down, packet{kind: packetEnd})
 		return
 	}
-	c.report = k.raw
+	if c.report = k.raw; c.birth == nil {
+		c.birth = k.raw
+	}
 	p.step(&presence.Report{Conn: c.id, Report: r})
 	if c.brokerOpen {
 		c.send(down, packet{kind: packetPuback, seq: k.seq})

@@ -87,6 +87,9 @@ func (t *witness) hostDown(h *till) {
 func (t *witness) hostBye(h *till) {
 	t.hostDown(h)
 	t.truth.Bye(t.w.now, h.store.index, h.index)
+	if r := h.store.relay; r != nil && r.up && !r.stalled && !h.way.direct() && !h.cut && len(h.store.doubles)+len(h.store.twins) == 0 {
+		t.truth.Heard(t.w.now, h.store.index, h.index)
+	}
 }
 
 func (t *witness) failing(h *till)         { t.truth.Failing(h.store.index, h.index) }
@@ -201,7 +204,8 @@ func (t *witness) again(f *schedule.Fault) {
 	t.bridge()
 	if f.Kind == schedule.RegionAlone {
 		for _, s := range t.w.stores {
-			t.path(s, f.Region)
+			t.path(s, 0)
+			t.path(s, 1)
 		}
 	}
 	s := t.w.stores[f.Store]

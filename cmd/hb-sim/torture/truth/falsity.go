@@ -146,8 +146,10 @@ func (t *Truth) hostOut(x *Told, from time.Duration) bool {
 			continue
 		}
 		h := &st.hosts[i]
-		if h.dead.held(from, x.At, h.interval) || h.cable.held(from, x.At, h.interval) || h.bye.held(from, x.At, h.interval) {
-			return true
+		if h.dead.held(from, x.At, h.interval) || h.cable.held(from, x.At, h.interval) {
+			if !h.said.held(from, x.At, 0) || h.lived(from, x.At) {
+				return true
+			}
 		}
 		if h.moved && t.bridge.held(from, x.At, tail) {
 			return true // the other region could not know its new way
@@ -157,6 +159,20 @@ func (t *Truth) hostOut(x *Told, from time.Duration) bool {
 		}
 	}
 	return false
+}
+
+// lived says whether a host also ended without a goodbye within a time.
+func (h *host) lived(from, until time.Duration) bool {
+	if h.cable.held(from, until, h.interval) {
+		return true
+	}
+	n := 0
+	for _, x := range h.dead.spans {
+		if x.from > 0 && x.from <= until && after(x.until, h.interval) >= from {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // unreached says whether a host that beats to the regions could reach neither at

@@ -26,6 +26,7 @@ func (t *Truth) Judge() (v Violation, ok bool) {
 		t.isolation()
 		t.convergence()
 		t.storm()
+		t.restart()
 	}
 	return t.first, t.first.Property == 0
 }

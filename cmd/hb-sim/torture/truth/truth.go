@@ -88,6 +88,7 @@ type Told struct {
 
 type host struct {
 	dead, cable, bye track
+	said             track // a goodbye that its relay took
 	interval         time.Duration
 	direct           bool
 	moved            bool
@@ -179,6 +180,7 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 		h.dead.reset()
 		h.cable.reset()
 		h.bye.reset()
+		h.said.reset()
 		h.dead.set(0, true)
 		h.moved, h.failing = false, false
 	}
@@ -190,12 +192,16 @@ func (t *Truth) HostIs(at time.Duration, s, h int, alive, direct bool, interval 
 	x.dead.set(at, !alive)
 	if alive {
 		x.bye.set(at, false)
+		x.said.set(at, false)
 	}
 	x.direct, x.interval = direct, interval
 }
 
 // Bye says that a host stopped on purpose.
 func (t *Truth) Bye(at time.Duration, s, h int) { t.stores[s].hosts[h].bye.set(at, true) }
+
+// Heard says that a host's goodbye reached its relay.
+func (t *Truth) Heard(at time.Duration, s, h int) { t.stores[s].hosts[h].said.set(at, true) }
 
 // Moved says that a host changed its way.
 func (t *Truth) Moved(s, h int) { t.stores[s].hosts[h].moved = true }
