@@ -13,9 +13,17 @@ import (
 const sameComplaint = time.Minute
 
 // refusedError is a region that does not take the relay's user or password.
-type refusedError struct{ user string }
+// twin says that it may take them, and not this relay: another one of its name,
+// a clone of its disk for example, has the session.
+type refusedError struct {
+	user string
+	twin bool
+}
 
 func (e *refusedError) Error() string {
+	if e.twin {
+		return fmt.Sprintf("the region refuses user %s: check regions[].user and password, and whether another relay of this name is at work", e.user)
+	}
 	return fmt.Sprintf("the region refuses user %s: check regions[].user and password", e.user)
 }
 

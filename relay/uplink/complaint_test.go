@@ -42,7 +42,7 @@ func TestAWrongPasswordIsSaidOnceAMinuteInWordsThatHelp(t *testing.T) {
 		m.options.Regions[0].Password = "wrong"
 		log := m.listen()
 		m.start()
-		const want = "the region refuses user demo/r1: check regions[].user and password"
+		const want = "the region refuses user demo/r1: check regions[].user and password, and whether another relay of this name is at work"
 		const warning = `level=WARN msg="the region refuses the user: check regions[].user and password" region=us-east-1 user=demo/r1`
 		time.Sleep(50 * time.Second) // six attempts
 		synctest.Wait()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/wan"
 )
 
 // Relay is what the uplinks ask of the relay. They call it from several
@@ -82,13 +83,10 @@ type Group struct {
 	// restarts says that the bye of this run promises to be back at once.
 	restarts atomic.Bool
 
-	mu sync.Mutex // guards what follows
-	// epoch is the highest that this journal ever gave.
-	epoch beat.Epoch
-	// trusted says that regions acked this incarnation before this start.
-	trusted bool
-	// renewed says that this boot made its new incarnation already.
-	renewed bool
+	start time.Time // of now
+
+	mu   sync.Mutex // guards what follows
+	past wan.Past
 }
 
 // New wires the uplinks and starts nothing.
@@ -99,7 +97,7 @@ func New(o Options, r Relay, j Journal, log *slog.Logger, m *Metrics) (*Group, e
 	}
 	g := &Group{
 		options: o, relay: r, journal: j, log: log, metrics: m,
-		epoch: j.EpochTop(), trusted: j.Acked(),
+		start: time.Now(), past: wan.NewPast(j.EpochTop(), j.Acked()),
 	}
 	for _, region := range o.Regions {
 		l, err := newLink(g, region)
@@ -156,6 +154,16 @@ func (g *Group) Status() []Status {
 	return out
 }
 
+// now is the time by which reports leave.
+func (g *Group) now() time.Duration { return time.Since(g.start) }
+
+func (g *Group) times() wan.Times {
+	o := g.options
+	return wan.Times{
+		ReportEvery: o.ReportEvery, Keepalive: o.Keepalive, AckTimeout: o.AckTimeout, Coalesce: o.Coalesce, PictureEvery: o.PictureEvery,
+	}
+}
+
 // nextEpoch is the epoch of the next attempt of a link, above the given one.
 func (g *Group) nextEpoch(above beat.Epoch) (beat.Epoch, error) {
 	e, err := g.journal.NextEpoch(above)
@@ -163,7 +171,7 @@ func (g *Group) nextEpoch(above beat.Epoch) (beat.Epoch, error) {
 		return 0, err
 	}
 	g.mu.Lock()
-	g.epoch = max(g.epoch, e)
+	g.past.Gave(e)
 	g.mu.Unlock()
 	return e, nil
 }
@@ -172,7 +180,7 @@ func (g *Group) nextEpoch(above beat.Epoch) (beat.Epoch, error) {
 // never given here means that the journal was restored from a copy.
 func (g *Group) heardEpoch(l *link, known beat.Epoch) {
 	g.mu.Lock()
-	beyond := known > g.epoch
+	beyond := g.past.Beyond(known)
 	g.mu.Unlock()
 	if beyond {
 		g.restored(l)
@@ -194,8 +202,7 @@ func (g *Group) heardNumber(l *link, top beat.Number) error {
 // nobody acked is new, and the region remembers another relay of this name.
 func (g *Group) restored(l *link) {
 	g.mu.Lock()
-	must := !g.renewed && (g.trusted || l.known.Load())
-	g.renewed = g.renewed || must
+	must := g.past.Renews(l.known.Load())
 	g.mu.Unlock()
 	if !must {
 		return
@@ -204,7 +211,7 @@ func (g *Group) restored(l *link) {
 	if err != nil {
 		g.log.Error("the journal was restored from a copy, and no new incarnation can be made: make room on the disk", "err", err)
 		g.mu.Lock()
-		g.renewed = false
+		g.past.Failed()
 		g.mu.Unlock()
 		return
 	}

@@ -10,11 +10,8 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/wan"
 )
-
-// maxRebirths is how many rebirths in a row are obeyed without a wait: more are
-// a region, or another relay of this name, that will not have us.
-const maxRebirths = 2
 
 // never is the age of a PUBACK that never came: no region takes it for fresh.
 const never = math.MaxUint32
@@ -24,6 +21,7 @@ const never = math.MaxUint32
 type link struct {
 	group     *Group
 	region    Region
+	index     int // among the group's links
 	transport transport
 	log       *slog.Logger
 
@@ -35,7 +33,7 @@ type link struct {
 
 	// What follows belongs to run's goroutine.
 	exceed     beat.Epoch // the next epoch must exceed it
-	limit      limiter
+	limit      wan.Limiter
 	complaints complaints
 
 	mu      sync.Mutex // guards what follows
@@ -71,39 +69,26 @@ func (l *link) wake() {
 
 // run keeps a session until ctx is done.
 func (l *link) run(ctx context.Context) {
-	failures, rebirths := 0, 0
+	o := l.group.options
+	var retry wan.Retry
 	for {
 		settled, end := l.attempt(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if settled {
-			failures, rebirths = 0, 0
 			l.complaints.settle()
 		}
-		if end == reborn && rebirths < maxRebirths {
-			rebirths++
+		wait := retry.Wait(settled, end == reborn, o.ReconnectFirst, o.ReconnectCap, o.Jitter())
+		if wait == 0 {
 			continue
 		}
-		wait := l.backoff(failures)
-		failures++
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
 	}
-}
-
-// backoff is a random part (full jitter) of First, doubled at each failure, of
-// at most Cap: relays that lost a region together do not come back together.
-func (l *link) backoff(failures int) time.Duration {
-	o := l.group.options
-	most := o.ReconnectCap
-	if failures < 16 {
-		most = min(most, o.ReconnectFirst<<failures)
-	}
-	return time.Duration(o.Jitter() * float64(most))
 }
 
 // attempt is one connection from its epoch to its end. settled says that the
@@ -126,8 +111,8 @@ func (l *link) attempt(ctx context.Context) (settled bool, end ending) {
 	l.group.courier.closed(l)
 	l.group.metrics.ends.WithLabelValues(string(l.region.Region), end.String()).Inc()
 	l.down(end.String())
-	l.log.Info("the connection to the region ended", "cause", end.String(), "epoch", uint64(s.epoch))
-	return s.acked, end
+	l.log.Info("the connection to the region ended", "cause", end.String(), "epoch", uint64(s.Epoch))
+	return s.Acked(), end
 }
 
 // connect opens a connection under an epoch of its own.
@@ -143,7 +128,7 @@ func (l *link) connect(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{link: l, group: g, wire: w, incarnation: inc, epoch: epoch}, nil
+	return &session{Session: wan.NewSession(g.times(), inc, epoch), link: l, group: g, wire: w}, nil
 }
 
 func (l *link) up(epoch beat.Epoch) {

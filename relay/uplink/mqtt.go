@@ -48,8 +48,9 @@ func (t *mqttTransport) connect(ctx context.Context, death beat.Death) (wire, er
 	w.client = mqtt.NewClient(t.clientOptions(ctx, w, death))
 	if err := await(ctx, w.client.Connect()); err != nil {
 		w.close(false)
-		if errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised) {
-			return nil, &refusedError{user: t.user()}
+		twin := errors.Is(err, packets.ErrorRefusedNotAuthorised)
+		if twin || errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) {
+			return nil, &refusedError{user: t.user(), twin: twin}
 		}
 		return nil, fmt.Errorf("connect: %w", err)
 	}

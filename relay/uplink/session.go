@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/wan"
 )
 
 // ending is why a session ended.
@@ -24,35 +25,16 @@ func (e ending) String() string {
 }
 
 // session is one connection's life, from its birth to its end. It belongs to
-// its link's goroutine.
+// its link's goroutine. What leaves when, wan.Session decides.
 type session struct {
-	link        *link
-	group       *Group
-	wire        wire
-	incarnation beat.Incarnation
-	epoch       beat.Epoch
-	seq         beat.Seq
-
-	// acked says that the region acked the birth.
-	acked bool
-	// waiting is the report that has no PUBACK yet: while there is one, changes
-	// gather in the picture, and the newest leaves next.
-	waiting *dispatch
-
-	dirtySince time.Time // zero: no change waits
-	asked      bool      // the region wants the whole picture
-	sent       time.Time // the last report
-	pictured   time.Time // the last whole picture
-	hash       uint64    // of the picture that the region has; 0 is none
-}
-
-// dispatch is a report on its way.
-type dispatch struct {
-	done    <-chan error
-	sent    time.Time
-	whole   bool
-	hash    uint64
-	entries int // bytes of them
+	*wan.Session
+	link  *link
+	group *Group
+	wire  wire
+	// outcome yields when the report on its way is acknowledged, or never will
+	// be; nil if there is none.
+	outcome <-chan error
+	sentAt  time.Time
 }
 
 // serve reports until the session ends. It closes the wire.
@@ -63,18 +45,18 @@ func (s *session) serve(ctx context.Context) ending {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		now := time.Now()
+		now := s.group.now()
 		if end := s.act(now); end != going {
 			return end
 		}
-		timer.Reset(max(0, s.deadline().Sub(now)))
+		timer.Reset(max(0, s.deadline()-now))
 		select {
 		case <-ctx.Done():
 			s.bye()
 			return parted
 		case <-s.wire.done():
 			return s.over()
-		case err := <-s.outcome():
+		case err := <-s.outcome:
 			if err != nil {
 				return s.over()
 			}
@@ -89,82 +71,43 @@ func (s *session) serve(ctx context.Context) ending {
 	}
 }
 
-// outcome yields when the waiting report is acknowledged, or never will be.
-func (s *session) outcome() <-chan error {
-	if s.waiting == nil {
-		return nil
-	}
-	return s.waiting.done
-}
-
 // act does what is due now.
-func (s *session) act(now time.Time) ending {
-	if s.group.journal.Incarnation() != s.incarnation {
+func (s *session) act(now time.Duration) ending {
+	if s.group.journal.Incarnation() != s.Incarnation {
 		s.wire.close(true)
 		return reborn
 	}
-	if s.link.dirty.Swap(false) && s.dirtySince.IsZero() {
-		s.dirtySince = now
+	if s.link.dirty.Swap(false) {
+		s.Changed(now)
 	}
-	if s.waiting != nil {
-		if now.Sub(s.waiting.sent) < s.group.options.AckTimeout {
-			return going
-		}
+	if s.Overdue(now) {
 		s.wire.close(false) // the link is dead: nobody would hear a farewell
 		return unacked
 	}
-	if s.due(now) {
+	if s.Due(now, func() bool { return s.group.courier.due(s.link, now) }) {
 		s.dispatch(beat.Steady)
 	}
 	return going
 }
 
-// due says whether a report should leave now.
-func (s *session) due(now time.Time) bool {
-	o := s.group.options
-	switch {
-	case s.asked, now.Sub(s.sent) >= o.ReportEvery:
-		return true
-	case !s.dirtySince.IsZero():
-		return now.Sub(s.dirtySince) >= o.Coalesce // the journal's entries share that report
-	default:
-		return s.acked && s.group.courier.due(s.link, now)
-	}
-}
-
 // deadline is when act has to look again.
-func (s *session) deadline() time.Time {
-	o := s.group.options
-	if s.waiting != nil {
-		return s.waiting.sent.Add(o.AckTimeout)
-	}
-	next := s.sent.Add(o.ReportEvery)
-	if !s.dirtySince.IsZero() {
-		next = earlier(next, s.dirtySince.Add(o.Coalesce))
+func (s *session) deadline() time.Duration {
+	next := s.Next()
+	if s.Waiting() {
+		return next
 	}
 	if at, ok := s.group.courier.next(); ok {
-		next = earlier(next, at)
+		next = min(next, at)
 	}
 	return next
 }
 
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// pubacked takes the PUBACK of the waiting report.
+// pubacked takes the PUBACK of the report on its way.
 func (s *session) pubacked() {
-	d := s.waiting
-	s.waiting = nil
-	s.link.pubacked(d.sent)
-	if d.whole {
-		s.hash = d.hash
-	}
-	if d.entries > 0 {
-		s.link.limit.taken()
+	s.outcome = nil
+	s.link.pubacked(s.sentAt)
+	if _, entries := s.Pubacked(); entries > 0 {
+		s.link.limit.Taken()
 	}
 }
 
@@ -172,11 +115,11 @@ func (s *session) pubacked() {
 // while entries wait for their PUBACK may be the region's only way to refuse
 // them.
 func (s *session) over() ending {
-	if s.waiting == nil || s.waiting.entries == 0 {
+	if s.Entries() == 0 {
 		return lost
 	}
 	s.group.metrics.refused.WithLabelValues(string(s.link.region.Region)).Inc()
-	if s.link.limit.refused(s.waiting.entries) {
+	if s.link.limit.Refused(s.Entries()) {
 		s.silence()
 	}
 	return lost
@@ -184,9 +127,9 @@ func (s *session) over() ending {
 
 // silence keeps the journal from a region that refuses it.
 func (s *session) silence() {
-	s.link.limit = limiter{}
-	s.link.log.Warn("the region closes on reports with journal entries: it gets none for a while", "for", silence)
-	s.group.courier.block(s.link, time.Now().Add(silence))
+	s.link.limit = wan.Limiter{}
+	s.link.log.Warn("the region closes on reports with journal entries: it gets none for a while", "for", wan.Silence)
+	s.group.courier.block(s.link, s.group.now()+wan.Silence)
 }
 
 // receive takes what the region sent down.
@@ -209,11 +152,11 @@ func (s *session) receive(m message) ending {
 // ack takes a region's ack. Any of this incarnation frees entries; the first
 // of this epoch opens the session.
 func (s *session) ack(a beat.Ack) {
-	birth := a.Epoch == s.epoch && !s.acked
+	birth := s.Births(a)
 	s.group.acked(s.link, a, birth)
-	if birth && a.Incarnation == s.incarnation {
-		s.acked = true
-		s.link.up(s.epoch)
+	if birth && a.Incarnation == s.Incarnation {
+		s.Opened()
+		s.link.up(s.Epoch)
 	}
 }
 
@@ -221,16 +164,16 @@ func (s *session) ack(a beat.Ack) {
 func (s *session) obey(c beat.Command) ending {
 	switch c.Order {
 	case beat.Rebirth:
-		if c.Exceed < s.epoch {
+		if !s.Obeys(c) {
 			return going // it was for a connection before this one
 		}
-		s.link.log.Info("the region orders a rebirth", "above", uint64(c.Exceed), "epoch", uint64(s.epoch))
+		s.link.log.Info("the region orders a rebirth", "above", uint64(c.Exceed), "epoch", uint64(s.Epoch))
 		s.link.exceed = max(s.link.exceed, c.Exceed)
 		s.group.heardEpoch(s.link, c.Exceed)
 		s.wire.close(true)
 		return reborn
 	case beat.SendPicture:
-		s.asked = true
+		s.Ask()
 	case beat.Forget:
 		s.group.relay.Forget(c.Host)
 	default:
@@ -255,12 +198,13 @@ func (s *session) bye() {
 
 // settle waits for the PUBACK of what is on its way.
 func (s *session) settle(timeout <-chan time.Time) bool {
-	if s.waiting == nil {
+	if s.outcome == nil {
 		return true
 	}
 	select {
-	case err := <-s.waiting.done:
-		s.waiting = nil
+	case err := <-s.outcome:
+		s.outcome = nil
+		s.Pubacked()
 		return err == nil
 	case <-timeout:
 		return false

@@ -39,6 +39,7 @@ func TestArrows(t *testing.T) {
 		{"relay/beat", []string{module}, "the vocabulary imports nothing of ours"},
 		{"relay", []string{module + "broker", module + "cloud", module + "cmd", "github.com/aws"}, "the appliance knows no broker, no cloud and no command"},
 		{"relay/roster", []string{module + "relay/journal", module + "relay/uplink", module + "relay/ingress", module + "relay/guard"}, "the roster is pure"},
+		{"relay/wan", []string{module + "relay/roster", module + "relay/journal", module + "relay/uplink", module + "relay/ingress", module + "relay/guard"}, "what decides about reports is pure"},
 		{"relay/guard", []string{module + "relay/roster", module + "relay/journal", module + "relay/uplink", module + "relay/ingress"}, "the armour knows no host"},
 		{"broker", []string{module + "cloud", module + "cmd", "github.com/aws"}, "the cloud implements what the broker declares"},
 		{"broker", []string{module + "relay/roster", module + "relay/journal", module + "relay/uplink", module + "relay/ingress"}, "the broker knows the relay's words, not its parts"},
@@ -74,7 +75,7 @@ func TestPurePackages(t *testing.T) {
 	}
 	all := imports(t)
 	for _, pkg := range []string{
-		"relay/beat", "relay/roster", "broker/setting", "broker/presence", "broker/incident",
+		"relay/beat", "relay/roster", "relay/wan", "broker/setting", "broker/presence", "broker/incident",
 		"broker/lease", "broker/node", "broker/peer/link", "broker/peer/wire", "broker/record",
 	} {
 		imps, ok := all[pkg]
