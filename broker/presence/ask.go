@@ -315,7 +315,11 @@ func (p *Presence) heard(news []News) {
 			p.emit(&Refused{ID: beat.Identity{Store: n.Store}, Reason: TooMany})
 			continue
 		}
-		p.host(s, n.Host).theirWay = true
+		h := p.host(s, n.Host)
+		h.theirWay = true
+		if h.wait != nil { // it beats there now: what that region said before is over
+			h.wait.theirs, h.wait.asking, h.wait.askAt = "", 0, p.now.Mono
+		}
 		p.touch(s)
 	}
 }

@@ -38,6 +38,9 @@ func (p *Presence) directBeat(e *Direct) {
 		return
 	}
 	if h.direct == beat.Unknown {
+		if !h.relayed {
+			h.cond = 0 // what was thought of it was the other region's word
+		}
 		p.emit(&Tell{News: []News{{Store: s.id, Host: h.id}}})
 	}
 	if state != h.direct {
