@@ -44,6 +44,7 @@ type host struct {
 	state, bare beat.HostState
 	cond        Condition
 	covered     bool // since cond was said
+	hearsay     bool // its fault ended by the other region's word alone
 	unadopted   bool // as cond was said
 	flapping    bool
 	flaps       bool // as it was said

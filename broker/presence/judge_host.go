@@ -31,8 +31,9 @@ func (p *Presence) sayHost(s *store, h *host, why Reason, oneSided bool) {
 		return
 	}
 	unadopted := p.unadopted(s, h)
+	again := h.hearsay && why != OtherDecided // our own evidence says it once more
 	switch {
-	case cond != h.cond:
+	case cond != h.cond, again:
 	case cond == Well, cond == HostStopped && !h.covered:
 		h.covered = false
 		p.sayFlapping(s, h)
@@ -44,6 +45,7 @@ func (p *Presence) sayHost(s *store, h *host, why Reason, oneSided bool) {
 		return
 	}
 	first := h.cond == 0
+	h.hearsay = why == OtherDecided && (h.hearsay || h.cond == HostMissing || h.cond == HostFailing)
 	h.cond, h.covered, h.unadopted = cond, false, unadopted
 	if why == OtherDecided {
 		return // its verdict went to the incidents by itself
