@@ -107,6 +107,7 @@ func TestABrokerThatStandsStillTellsNothingFalse(t *testing.T) {
 	t.Parallel() // it mostly waits
 	f := newField(t, "lost", "whole")
 	f.up()
+	f.seen.regions() // one that stands still is dead to the other
 	for _, r := range regions {
 		f.seen.excuse(2)
 		f.brokers[r].pause()
@@ -126,22 +127,22 @@ func TestABrokerThatStandsStillTellsNothingFalse(t *testing.T) {
 // lost meanwhile is told all the same.
 func TestHurtWaysAreNoOutage(t *testing.T) {
 	t.Parallel() // it mostly waits
-	f := newField(t, "lost", "whole")
+	f := newField(t, "slow", "narrow", "reset", "up", "down", "whole")
 	f.up()
 	for _, hurt := range []struct {
-		says string
-		do   func(*way)
+		store, says string
+		do          func(*way)
 	}{
-		{"slow", func(w *way) { w.slow(300, 200) }},
-		{"narrow", func(w *way) { w.narrow(4) }},
-		{"reset", func(w *way) { w.reset() }},
-		{"deaf upstream", func(w *way) { w.deafen("upstream") }},
-		{"deaf downstream", func(w *way) { w.deafen("downstream") }},
+		{"slow", "slow", func(w *way) { w.slow(300, 200) }},
+		{"narrow", "narrow", func(w *way) { w.narrow(4) }},
+		{"reset", "reset", func(w *way) { w.reset() }},
+		{"up", "deaf upstream", func(w *way) { w.deafen("upstream") }},
+		{"down", "deaf downstream", func(w *way) { w.deafen("downstream") }},
 	} {
 		for _, w := range []*way{f.wan[east], f.link[west]} {
 			hurt.do(w)
 		}
-		out := f.lose("lost")
+		out := f.lose(hurt.store)
 		f.seen.told(patienceWounded, out, "open")
 		f.restore(out)
 		for _, w := range []*way{f.wan[east], f.link[west]} {

@@ -150,11 +150,14 @@ func killAround(f *field, rounds int) {
 				f.t.Fatalf("a beat: %d %s", status, answer)
 			}
 		}
-		died := make(chan *server, len(regions))
+		died := make(chan *server, 1)
+		var first sync.Once // the other region may come there too, in its place
 		for _, r := range regions {
 			f.traps[r].set(s, func() {
-				f.brokers[r].kill()
-				died <- f.brokers[r]
+				first.Do(func() {
+					f.brokers[r].kill()
+					died <- f.brokers[r]
+				})
 			})
 		}
 		beat(1000)
