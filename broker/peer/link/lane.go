@@ -28,6 +28,9 @@ func (l *lane[T]) add(items []T, limit int) {
 	}
 }
 
+// busy says whether anything waits, or is under way.
+func (l *lane[T]) busy() bool { return l.sent != nil || len(l.items) > 0 }
+
 // next is the batch to send now; nil: none.
 func (l *lane[T]) next(now time.Duration) []T {
 	if l.sent != nil || len(l.items) == 0 || now < l.retryAt {

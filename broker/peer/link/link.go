@@ -68,8 +68,11 @@ type Link struct {
 
 	// waiting are the requests under way, oldest first.
 	waiting []*waiting
-	news    lane[presence.News]
-	out     lane[presence.Verdict]
+	// behind are questions who tells that wait for the verdicts before them: the
+	// other region must know of what it is asked about.
+	behind []*waiting
+	news   lane[presence.News]
+	out    lane[presence.Verdict]
 
 	// cut says that the last call by HTTPS failed; heardAt is when the other
 	// region last called by it.
@@ -118,7 +121,7 @@ func (l *Link) Step(now beat.Now, e Event, out []Out) []Out {
 	case *Ask:
 		l.ask(&waiting{id: e.ID, request: &wire.Request{Kind: wire.Ask, Ask: e.Question}})
 	case *Told:
-		l.ask(&waiting{id: e.ID, request: &wire.Request{Kind: wire.Told, Told: e.Question}})
+		l.behind = append(l.behind, &waiting{id: e.ID, request: &wire.Request{Kind: wire.Told, Told: e.Question}})
 	case *Tell:
 		l.news.add(e.News, l.opt.Queue)
 	case *Forward:
@@ -137,6 +140,7 @@ func (l *Link) Step(now beat.Now, e Event, out []Out) []Out {
 		l.postman.theirs = e.Lease
 	}
 	l.expire()
+	l.follow()
 	l.probe()
 	l.flush()
 	l.deliver()
@@ -167,6 +171,19 @@ func (l *Link) ask(w *waiting) {
 	l.call(w)
 	if l.cut && (!l.mute || w.probe) {
 		l.post(w)
+	}
+}
+
+// follow asks who tells, once the verdicts before are acknowledged, or have left
+// by mail: letters keep their order.
+func (l *Link) follow() {
+	if len(l.behind) == 0 || l.out.busy() && !l.cut {
+		return
+	}
+	behind := l.behind
+	l.behind = nil
+	for _, w := range behind {
+		l.ask(w)
 	}
 }
 

@@ -317,6 +317,26 @@ func TestForwardsArriveInOrder(t *testing.T) {
 	}
 }
 
+// A question who tells comes behind the verdicts that it is about.
+func TestAQuestionWhoTellsFollowsItsVerdict(t *testing.T) {
+	o := link.DefaultOptions()
+	o.Region, o.Other, o.Term = "us-east-1", "us-west-2", 5
+	l := link.New(o, beat.Now{})
+	out := l.Step(beat.Now{}, &link.Forward{Verdicts: []presence.Verdict{{Store: "demo", Condition: presence.StoreDown}}}, nil)
+	out = l.Step(beat.Now{}, &link.Told{ID: 7, Question: &incident.ToldQuestion{}}, out)
+	if len(out) != 1 {
+		t.Fatalf("both left at once: %v", out)
+	}
+	sent := out[0].(*link.Call)
+	out = l.Step(beat.Now{}, &link.Called{ID: sent.ID, Response: &wire.Response{}}, nil)
+	for _, o := range out {
+		if c, ok := o.(*link.Call); ok && c.Request.Kind == wire.Told {
+			return
+		}
+	}
+	t.Errorf("it did not follow: %v", out)
+}
+
 func TestAFullLaneDropsItsOldest(t *testing.T) {
 	o := link.DefaultOptions()
 	o.Region, o.Other, o.Queue = "us-east-1", "us-west-2", 3
