@@ -301,8 +301,9 @@ func (b *Book) recover(inc *incident) {
 	case leaving, checking:
 		inc.recovery.phase = waiting
 	case held:
-		// The other region may have told the fault: it is asked about both.
-		b.start(inc.recovery, false)
+		// The other region may have told the fault: it is asked about both, also
+		// where home moved here meanwhile.
+		b.start(inc.recovery, true)
 	}
 }
 

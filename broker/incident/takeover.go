@@ -243,7 +243,7 @@ func (b *Book) toldThere(s *step) {
 // take makes this region the teller of a transition.
 func (b *Book) take(s *step) {
 	inc := s.inc
-	if s.change == Recovered && inc.fault.phase != told {
+	if s.change == Recovered && inc.fault.phase != told && len(inc.fault.on) == 0 {
 		// Nobody was told of the fault: neither it nor its end is news.
 		b.cancel(inc.fault)
 		b.cancel(s)
@@ -356,8 +356,8 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingSent
 	case s.phase == cancelled:
 		return TellingOver
-	case s.phase == held:
-		return TellingYours
+	case s.phase == held, s.phase == checking && b.home(inc.Store) != b.opt.Region:
+		return TellingYours // where both ask, home tells
 	case s.phase == leaving && s.notice != nil && b.stuck(s.notice, b.opt.Takeover):
 		return TellingYours
 	case b.drained() && (s.notice == nil || len(s.notice.inflight) == 0):

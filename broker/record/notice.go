@@ -11,13 +11,17 @@ import (
 )
 
 // noticeHours is how far back notices are looked at: a notice is tried for 24
-// hours.
-const noticeHours = 25
+// hours. The clock that dated one may be ahead of this one, or this one may have
+// been set back: aheadHours says how far.
+const (
+	noticeHours = 25
+	aheadHours  = 1
+)
 
 // NoticePKs are the partitions of the notices that still matter at an instant.
 func NoticePKs(now time.Time) []string {
-	pks := make([]string, 0, noticeHours)
-	for h := range noticeHours {
+	pks := make([]string, 0, noticeHours+aheadHours)
+	for h := -aheadHours; h < noticeHours; h++ {
 		pks = append(pks, table.NoticePK(now.Add(-time.Duration(h)*time.Hour)))
 	}
 	return pks
