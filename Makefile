@@ -65,6 +65,10 @@ $(LINT): .ci/lint/go.mod .ci/lint/go.sum
 torture: build ## break a simulated mesh 1,000,000 times, and judge what people were told
 	@exec bin/hb-sim torture --seeds 1000000 --shrink $(ARGS)
 
+.PHONY: mutants
+mutants: ## break the decision code on purpose, and see that the simulation notices (ARGS="-auto 200 -page docs/explanation/mutants.md")
+	@go run ./cmd/hb-sim/mutate $(ARGS)
+
 .PHONY: bench
 bench: build ## measure against bare mochi and mosquitto; prints the table
 	.ci/mosquitto

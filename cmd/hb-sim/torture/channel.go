@@ -36,6 +36,9 @@ func (p *process) publish(o *incident.Publish) {
 			}
 			limit = min(limit, left)
 		}
+		if p.clock().Mono > p.node.Until() {
+			w.truth.unfenced(p, o)
+		}
 		takes := w.rng.between(20*time.Millisecond, 80*time.Millisecond)
 		if ch.slow > 0 {
 			takes += w.rng.between(ch.slow/2, ch.slow)

@@ -15,28 +15,27 @@ const (
 	// epochBlock and numberBlock are reserved with one write, as the journal does.
 	epochBlock  = 64
 	numberBlock = 1024
-	// maxEntries bounds the entries, as the journal does.
-	maxEntries = 50_000
+	// entrySize is about what an entry takes, in bytes.
+	entrySize = 100
 )
 
 // disk is a relay's: the twin of package journal. What it holds is durable; the
 // relay hands it what was synced, a little after it was put.
 type disk struct {
-	incarnation          beat.Incarnation
-	acked                bool
-	epochTop             beat.Epoch
-	numberTop            beat.Number
-	hosts                []roster.Record
-	lan                  *roster.LanRecord
-	entries              []beat.Transition
-	lost                 uint64
-	gapFrom, gapTo       beat.Number
-	full                 bool
-	epoch                beat.Epoch  // of this start: what was given
-	number               beat.Number // of this start: what was reserved
-	rng                  *chance
-	freed                beat.Number
-	duplicates, outdated int
+	incarnation    beat.Incarnation
+	acked          bool
+	epochTop       beat.Epoch
+	numberTop      beat.Number
+	hosts          []roster.Record
+	lan            *roster.LanRecord
+	entries        []beat.Transition
+	lost           uint64
+	gapFrom, gapTo beat.Number
+	full           bool
+	epoch          beat.Epoch  // of this start: what was given
+	number         beat.Number // of this start: what was reserved
+	rng            *chance
+	freed          beat.Number
 }
 
 func newDisk(rng *chance) *disk { return &disk{rng: rng, incarnation: beat.Incarnation(rng.bits())} }
@@ -165,13 +164,12 @@ type entry struct {
 
 // Batch returns the oldest entries above after.
 func (d *disk) Batch(after beat.Number, maxBytes, limit int) ([]beat.Transition, error) {
-	const size = 100 // about what an entry takes
 	var out []beat.Transition
 	for i := range d.entries {
 		if d.entries[i].Number <= after {
 			continue
 		}
-		if len(out) == limit || (len(out)+1)*size > maxBytes {
+		if len(out) == limit || (len(out)+1)*entrySize > maxBytes {
 			break
 		}
 		out = append(out, d.entries[i])

@@ -5,329 +5,364 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 	"github.com/hb-mesh/hb-mesh/relay/roster"
+	"github.com/hb-mesh/hb-mesh/relay/wan"
 )
 
 const (
 	reportEvery = 15 * time.Second
 	ackTimeout  = 10 * time.Second
 	dialTimeout = 5 * time.Second
-	coalesce    = 250 * time.Millisecond
+	// batchTimeout is how long a batch of the journal may lack its ack.
+	batchTimeout = 10 * time.Second
+	// firstWait and mostWait bound the pause before a connection.
+	firstWait, mostWait = time.Second, 30 * time.Second
+	// neverAcked is the age of a PUBACK that never came.
+	neverAcked = 1<<32 - 1
 )
 
-// uplinks are a relay's connections to both regions.
+// times are those of the shipped relay.
+func times() wan.Times {
+	return wan.Times{
+		ReportEvery: reportEvery, Keepalive: keepalive, AckTimeout: ackTimeout,
+		Coalesce: 250 * time.Millisecond, PictureEvery: 10 * time.Minute,
+	}
+}
+
+// uplinks are a relay's connections to both regions: the twin of package uplink
+// around what package wan decides.
 type uplinks struct {
-	r     *relay
-	each  [2]session
-	home  beat.Region
-	known beat.Epoch
-	// batch is the last number in flight, by which region.
-	batch   beat.Number
-	batchTo int
-	batchAt time.Duration
-	renewed bool
-	trusted bool
-	gen     int
+	r       *relay
+	each    [2]uplink
+	courier *wan.Courier
+	past    wan.Past
+	// restarts says that a goodbye is for a moment only.
+	restarts bool
 }
 
-// session is one connection to one region.
-type session struct {
-	conn     *conn
-	to       int
-	epoch    beat.Epoch
-	seq      beat.Seq
-	open     bool // accepted
-	acked    bool // the birth was
-	waits    bool // for a PUBACK
-	waitSeq  uint64
-	sentAt   time.Duration
-	dirty    time.Duration // since when; 0: no change
-	asked    bool
-	hash     uint64
-	sentHash uint64
-	whole    time.Duration
-	exceed   beat.Epoch
-	failures int
-	rebirths int
-	lastAck  time.Duration
-	gen      int
-	armed    time.Duration // when it looks again; 0: never
+// uplink is the connection to one region.
+type uplink struct {
+	u  *uplinks
+	to int
+
+	session *wan.Session // nil: there is no connection
+	conn    *conn
+	sent    uint64 // numbers the reports on their way
+	retry   wan.Retry
+	limit   wan.Limiter
+	exceed  beat.Epoch // the next epoch must exceed it
+	known   bool       // the region acked this incarnation in this boot
+	lastAck time.Duration
+	open    bool
+
+	gen   int           // what an older one began ends in nothing
+	armed time.Duration // when it looks again; 0: never
 }
 
+// start begins a boot: each region is dialled within a second.
 func (u *uplinks) start(r *relay) {
-	*u = uplinks{r: r, gen: u.gen + 1, known: r.disk.EpochTop(), trusted: r.disk.Acked()}
+	gens := [2]int{u.each[0].gen + 1, u.each[1].gen + 1}
+	*u = uplinks{r: r, courier: wan.NewCourier(r.w.names, batchTimeout), past: wan.NewPast(r.disk.EpochTop(), r.disk.Acked())}
 	for i := range u.each {
-		u.each[i] = session{to: i, gen: u.each[i].gen + 1, lastAck: -1}
-		u.retry(&u.each[i], r.w.rng.between(0, time.Second))
+		l := &u.each[i]
+		*l = uplink{u: u, to: i, gen: gens[i], lastAck: -1}
+		l.dialAfter(r.w.rng.between(0, time.Second))
 	}
 }
 
-func (u *uplinks) retry(s *session, d time.Duration) {
-	gen := s.gen
-	u.r.later(d, func() {
-		if s.gen == gen && s.conn == nil {
-			u.dial(s)
+func (l *uplink) dialAfter(d time.Duration) {
+	gen := l.gen
+	l.u.r.later(d, func() {
+		if l.gen == gen && l.conn == nil {
+			l.dial()
 		}
 	})
 }
 
-func (u *uplinks) dial(s *session) {
+// dial opens a connection under an epoch of its own.
+func (l *uplink) dial() {
+	u := l.u
 	r := u.r
-	e, err := r.disk.NextEpoch(s.exceed)
+	e, err := r.disk.NextEpoch(l.exceed)
 	if err != nil {
-		u.failed(s)
+		l.over(false)
 		return
 	}
-	u.known = max(u.known, e)
-	s.epoch, s.seq, s.open, s.acked, s.waits, s.hash = e, 0, false, false, false, 0
-	s.conn = r.paths[s.to].dial(r.who, beat.Death{V: beat.Wire, Incarnation: r.disk.incarnation, Boot: r.boot, Epoch: e})
-	if s.conn == nil {
-		u.failed(s)
+	u.past.Gave(e)
+	inc := r.disk.Incarnation()
+	l.conn = r.paths[l.to].dial(r.who, beat.Death{V: beat.Wire, Incarnation: inc, Boot: r.boot, Epoch: e})
+	if l.conn == nil {
+		l.over(false)
 		return
 	}
-	r.w.truth.connects(r, s.to)
-	c := s.conn
+	r.w.truth.connects(r, l.to)
+	c := l.conn
 	r.later(dialTimeout, func() {
-		if s.conn == c && !s.open {
+		if l.conn == c && l.session == nil {
 			c.close(false)
-			u.failed(s)
+			l.over(false)
 		}
 	})
 }
 
-func (u *uplinks) failed(s *session) {
-	s.conn, s.open = nil, false
-	limit := min(30*time.Second, time.Second<<min(s.failures, 6))
-	s.failures++
-	if u.batchTo == s.to {
-		u.batch = 0
+// over is the end of a connection, or of the attempt: the next one follows.
+func (l *uplink) over(reborn bool) {
+	settled := l.session != nil && l.session.Acked()
+	if l.session != nil {
+		l.u.courier.Closed(l.to)
 	}
-	u.retry(s, u.r.w.rng.between(0, limit))
+	l.conn, l.session, l.open = nil, nil, false
+	l.gen++
+	l.armed = 0
+	l.dialAfter(l.retry.Wait(settled, reborn, firstWait, mostWait, l.u.r.w.rng.unit()))
+	l.u.other(l).look()
 }
 
+func (u *uplinks) other(l *uplink) *uplink { return &u.each[1-l.to] }
+
+// drop ends all connections with the process: kill says that its sockets close.
 func (u *uplinks) drop(kill bool) {
 	for i := range u.each {
-		s := &u.each[i]
-		s.gen++
-		if s.conn == nil {
+		l := &u.each[i]
+		l.gen++
+		if l.conn == nil {
 			continue
 		}
 		if kill {
-			s.conn.close(false)
+			l.conn.close(false)
 		} else {
-			s.conn.vanish()
+			l.conn.vanish()
 		}
-		s.conn = nil
+		l.conn, l.session = nil, nil
 	}
 }
 
+// receive takes what a region sent.
 func (u *uplinks) receive(c *conn, k packet) {
 	for i := range u.each {
-		if s := &u.each[i]; s.conn == c {
-			u.take(s, k)
+		if l := &u.each[i]; l.conn == c {
+			l.take(k)
 			return
 		}
 	}
 }
 
-func (u *uplinks) take(s *session, k packet) {
+func (l *uplink) take(k packet) {
+	w := l.u.r.w
 	switch k.kind {
 	case packetConnack:
-		s.open = true
-		u.report(s, beat.Birth)
+		l.session = wan.NewSession(times(), l.conn.death.Incarnation, l.conn.death.Epoch)
+		l.send(beat.Birth)
 	case packetEnd:
-		u.failed(s)
+		l.lost()
 	case packetPuback:
-		if s.waits && k.seq == s.waitSeq {
-			s.waits, s.lastAck, s.hash = false, u.r.w.now, s.sentHash
-			u.look(s)
+		if l.session != nil && l.session.Waiting() && k.seq == l.sent {
+			_, entries := l.session.Pubacked()
+			l.lastAck = w.now
+			if entries > 0 {
+				l.limit.Taken()
+			}
+			l.look()
 		}
 	case packetAck:
 		a, err := beat.DecodeAck(k.raw)
 		if err != nil {
-			u.r.w.fail(err.Error())
+			w.fail("an ack cannot be read: " + err.Error())
 			return
 		}
-		u.ack(s, a)
+		l.ack(a)
 	case packetCommand:
 		c, err := beat.DecodeCommand(k.raw)
 		if err != nil {
-			u.r.w.fail(err.Error())
+			w.fail("a command cannot be read: " + err.Error())
 			return
 		}
-		u.obey(s, c)
+		l.obey(c)
 	}
 }
 
-func (u *uplinks) ack(s *session, a beat.Ack) {
+// lost is the end of a connection that the relay did not want.
+func (l *uplink) lost() {
+	if l.session != nil && l.session.Entries() > 0 && l.limit.Refused(l.session.Entries()) {
+		l.u.courier.Block(l.to, l.u.r.w.now+wan.Silence)
+	}
+	l.over(false)
+}
+
+// ack takes a region's ack: the first of the epoch opens the session.
+func (l *uplink) ack(a beat.Ack) {
+	u := l.u
 	d := u.r.disk
-	if a.Incarnation != d.incarnation {
+	if l.session == nil || a.Incarnation != d.Incarnation() {
 		return
 	}
-	if !s.acked && a.Epoch == s.epoch {
+	if l.session.Births(a) {
 		if a.Top > u.r.roster.Given() {
-			u.restored(s)
+			u.restored(l)
 			u.r.numbers(a.Top, true)
-			if a.Incarnation != d.incarnation {
-				s.conn.close(true)
-				s.conn = nil
-				u.retry(s, 0)
-				return
-			}
 		}
-		s.acked, s.failures, s.rebirths = true, 0, 0
-		_ = d.NoteAcked()
-		u.trusted = true
-		u.home = a.Home
+		if a.Incarnation != d.Incarnation() {
+			l.look() // its will names the old one
+			return
+		}
+		l.known = true
+		_ = d.NoteAcked() // a full disk: it is noted at the next birth
+		u.courier.Opened(l.to, a.Home)
+		if a.Incarnation == l.session.Incarnation {
+			l.session.Opened()
+			l.open = true
+		}
 	}
 	if a.Through > 0 {
-		_ = d.Free(a.Through)
-		if a.Through >= u.batch {
-			u.batch = 0
-		}
+		_ = d.Free(a.Through) // they are sent again
+		u.courier.Taken(l.to, a.Through)
 	}
-	u.look(s)
+	u.look()
 }
 
-func (u *uplinks) restored(*session) {
-	if !u.renewed && u.trusted {
-		u.renewed = true
-		_, _ = u.r.disk.Renew()
+// restored makes a new incarnation where this one's disk is a copy.
+func (u *uplinks) restored(l *uplink) {
+	if !u.past.Renews(l.known) {
+		return
 	}
+	if _, err := u.r.disk.Renew(); err != nil {
+		u.past.Failed()
+		return
+	}
+	u.courier.Reset()
+	u.r.later(0, u.look)
 }
 
-func (u *uplinks) obey(s *session, c beat.Command) {
+func (l *uplink) obey(c beat.Command) {
+	if l.session == nil {
+		return
+	}
 	switch c.Order {
 	case beat.Rebirth:
-		if c.Exceed < s.epoch {
+		if !l.session.Obeys(c) {
 			return
 		}
-		s.exceed = max(s.exceed, c.Exceed)
-		if c.Exceed > u.known {
-			u.restored(s)
+		l.exceed = max(l.exceed, c.Exceed)
+		if l.u.past.Beyond(c.Exceed) {
+			l.u.restored(l)
 		}
-		s.conn.close(true)
-		s.conn, s.open = nil, false
-		s.rebirths++
-		if s.rebirths <= 2 {
-			u.retry(s, 0)
-		} else {
-			u.failed(s)
-		}
+		l.conn.close(true)
+		l.over(true)
 	case beat.SendPicture:
-		s.asked = true
-		u.look(s)
+		l.session.Ask()
+		l.look()
 	case beat.Forget:
-		u.r.deliver(&roster.Forget{Host: c.Host})
+		l.u.r.deliver(&roster.Forget{Host: c.Host})
 	}
 }
 
+// changed says that the picture has news, written that the journal has.
 func (u *uplinks) changed() {
 	for i := range u.each {
-		if s := &u.each[i]; s.dirty == 0 {
-			s.dirty = u.r.w.now
-			u.look(s)
+		if s := u.each[i].session; s != nil {
+			s.Changed(u.r.w.now)
 		}
 	}
+	u.look()
 }
 
-func (u *uplinks) written() {
+func (u *uplinks) written() { u.look() }
+
+func (u *uplinks) tick() { u.look() }
+
+func (u *uplinks) look() {
 	for i := range u.each {
-		u.look(&u.each[i])
+		u.each[i].look()
 	}
 }
 
-func (u *uplinks) tick() { u.written() }
-
-// look sends what is due, and looks again later.
-func (u *uplinks) look(s *session) {
-	if s.conn == nil || !s.open || s.seq == 0 {
+// look does what is due, and looks again when something may be.
+func (l *uplink) look() {
+	s := l.session
+	if s == nil {
 		return
 	}
-	w := u.r.w
-	if s.waits {
-		if w.now-s.sentAt < ackTimeout {
-			u.arm(s, s.sentAt+ackTimeout)
-			return
-		}
-		s.conn.close(false)
-		u.failed(s)
+	now := l.u.r.w.now
+	switch {
+	case l.u.r.disk.Incarnation() != s.Incarnation:
+		l.conn.close(true)
+		l.over(true)
+		return
+	case s.Overdue(now):
+		l.conn.close(false)
+		l.over(false)
+		return
+	case s.Due(now, l.turn):
+		l.send(beat.Steady)
 		return
 	}
-	at := s.sentAt + reportEvery
-	if s.dirty != 0 {
-		at = min(at, s.dirty+coalesce)
+	next := s.Next()
+	if at, ok := l.u.courier.Next(); ok && !s.Waiting() {
+		next = min(next, at)
 	}
-	if s.asked || s.acked && u.due(s) {
-		at = w.now
-	}
-	if at <= w.now {
-		u.report(s, beat.Steady)
-		return
-	}
-	u.arm(s, at)
+	l.arm(next)
 }
 
-// arm lets a session look again, unless it does so earlier.
-func (u *uplinks) arm(s *session, at time.Duration) {
-	w := u.r.w
+// turn says whether it is this region's turn to get entries.
+func (l *uplink) turn() bool {
+	due, _ := l.u.courier.Due(l.to, l.u.r.w.now)
+	return due && len(l.u.r.disk.entries) > 0
+}
+
+// arm lets the uplink look again, unless it does so earlier.
+func (l *uplink) arm(at time.Duration) {
+	w := l.u.r.w
 	at = max(at, w.now)
-	if s.armed != 0 && s.armed <= at {
+	if l.armed != 0 && l.armed <= at {
 		return
 	}
-	s.armed = at
-	gen := s.gen
-	u.r.later(at-w.now, func() {
-		if s.gen != gen || s.armed != at {
+	l.armed = at
+	gen := l.gen
+	l.u.r.later(at-w.now, func() {
+		if l.gen != gen || l.armed != at {
 			return
 		}
-		s.armed = 0
-		u.look(s)
+		l.armed = 0
+		l.look()
 	})
 }
 
-func (u *uplinks) due(s *session) bool {
-	if u.batch != 0 && u.r.w.now-u.batchAt < ackTimeout || len(u.r.disk.entries) == 0 {
-		return false
-	}
-	home := u.r.w.names[s.to] == u.home
-	o := &u.each[1-s.to]
-	return home || !o.acked || o.conn == nil || u.batch != 0 && u.batchTo != s.to
-}
-
-func (u *uplinks) report(s *session, kind beat.Kind) {
+// send makes the newest report and sends it.
+func (l *uplink) send(kind beat.Kind) {
+	u, s := l.u, l.session
 	r, w := u.r, u.r.w
 	p := r.roster.Picture(r.clock())
-	s.seq++
-	rep := beat.Report{
-		V: beat.Wire, Kind: kind, Store: r.who.Store, Relay: r.who.Relay, Incarnation: s.conn.death.Incarnation, Boot: r.boot,
-		Epoch: s.epoch, Seq: s.seq, MonoMs: uint64(r.clock().Mono.Milliseconds()), ReportEveryMs: uint32(reportEvery.Milliseconds()),
-		KeepaliveMs: uint32(keepalive.Milliseconds()), Hash: p.Hash(),
+	f := wan.Facts{
+		Identity: r.who, Boot: r.boot, Mono: r.clock().Mono, Picture: &p, Others: []beat.Witness{u.other(l).witness()}, Restart: u.restarts,
 	}
-	o := &u.each[1-s.to]
-	age := uint64(1<<32 - 1)
-	if o.lastAck >= 0 {
-		age = uint64((w.now - o.lastAck).Milliseconds())
-	}
-	rep.Others = []beat.Witness{{Region: w.names[1-s.to], Session: o.acked && o.conn != nil, AckAgeMs: age}}
-	if kind == beat.Birth || s.asked || rep.Hash != s.hash || w.now-s.whole > 10*time.Minute {
-		rep.Picture, s.whole, s.asked = &p, w.now, false
-	}
-	if kind == beat.Steady && s.acked && u.due(s) {
-		rep.Journal, _ = r.disk.Batch(0, 20<<10, beat.MaxBatch)
+	f.Depth, f.Lost = r.disk.Backlog()
+	rep := s.Compose(w.now, kind, f)
+	entries := 0
+	if s.TakesJournal(kind) && l.turn() {
+		rep.Journal, _ = r.disk.Batch(0, l.limit.Room(beat.MaxReport/2), beat.MaxBatch)
 		if n := len(rep.Journal); n > 0 {
 			last := rep.Journal[n-1]
-			u.batch, u.batchTo, u.batchAt = max(last.Number, last.Until), s.to, w.now
+			u.courier.Left(l.to, max(last.Number, last.Until), w.now)
+			entries = n * entrySize
 		}
 	}
-	s.dirty, s.sentAt, s.sentHash = 0, w.now, rep.Hash
-	s.waits, s.waitSeq = true, uint64(s.seq)
-	c := s.conn
-	k := packet{kind: packetReport, seq: uint64(s.seq)}
+	s.Sent(w.now, rep, entries)
+	l.sent++
+	k := packet{kind: packetReport, seq: l.sent}
 	if rep.Picture == nil && rep.Journal == nil && !w.rng.one(4) {
-		k.report = &rep // most steady ones are not really written, for speed
+		k.report = rep // most steady ones are not really written, for speed
 	} else {
 		k.raw = rep.Encode()
 	}
-	c.up(k)
-	u.arm(s, w.now+ackTimeout)
+	l.conn.up(k)
+	l.arm(w.now + ackTimeout)
+}
+
+// witness is what the relay tells the other region of this one.
+func (l *uplink) witness() beat.Witness {
+	w := l.u.r.w
+	x := beat.Witness{Region: w.names[l.to], Session: l.open, AckAgeMs: neverAcked}
+	if l.lastAck >= 0 {
+		x.AckAgeMs = uint64((w.now - l.lastAck).Milliseconds()) //nolint:gosec // time goes on
+	}
+	return x
 }

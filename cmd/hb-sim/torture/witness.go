@@ -131,6 +131,11 @@ func (t *witness) told(region int, ch incident.Channel, n *incident.Notice) {
 	}
 }
 
+// unfenced says that a process hands over a notice without its region's lease.
+func (t *witness) unfenced(p *process, o *incident.Publish) {
+	t.truth.Unfenced(t.w.now, p.region, t.w.tables.ailing[p.region] != ailment{}, "notice "+short(o.Notice.ID)+" of "+p.name)
+}
+
 // answerLost says that a channel took a notice, and that nobody knows.
 func (t *witness) answerLost(_ int, ch incident.Channel, n *incident.Notice) {
 	for i := range n.Items {

@@ -13,7 +13,7 @@ const recoveryBound = 50 * time.Second
 // comes without a fault, or before it.
 func (t *Truth) closure() {
 	for i := range t.keys {
-		open, last := false, 0
+		open, last, first := false, 0, 0
 		var x *Told
 		for _, at := range t.keys[i].told {
 			x = &t.told[at]
@@ -23,8 +23,11 @@ func (t *Truth) closure() {
 				if x.K < last {
 					t.Fail(Closure, x.At, fmt.Sprintf("a fault of %s (k=%d) came after its recovery (k=%d)", subject(x.Store, x.Host), x.K, last))
 				}
-				open = true
+				open, first = true, x.K
 			case "recovered":
+				if open && x.K <= first {
+					t.Fail(Closure, x.At, fmt.Sprintf("the recovery of %s (k=%d) is not behind its fault (k=%d)", subject(x.Store, x.Host), x.K, first))
+				}
 				if last == 0 && !open {
 					t.Fail(Closure, x.At, "a recovery without a fault: "+subject(x.Store, x.Host))
 				}

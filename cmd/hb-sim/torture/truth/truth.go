@@ -255,6 +255,22 @@ func (t *Truth) AnswerLost(incident string, k, channel int) {
 	t.lost = append(t.lost, lost{incident, k, channel})
 }
 
+// Unfenced says that a node hands over a notice without its region's lease: only
+// while its table fails it may.
+func (t *Truth) Unfenced(at time.Duration, region int, ails bool, what string) {
+	t.Judges(Writers)
+	if ails {
+		return
+	}
+	for i := range t.strikes {
+		s := &t.strikes[i]
+		if s.Class == Table && s.Region == region && s.At <= at && s.At+s.For+inFlight >= at {
+			return
+		}
+	}
+	t.Fail(Writers, at, what+" is handed over without the lease")
+}
+
 // Saved says that a region wrote something into the table that is no lease, at
 // a time when nothing happened.
 func (t *Truth) Saved(what string) {
