@@ -182,9 +182,9 @@ func (n *Node) linkOut(o link.Out) {
 	case *link.Received:
 		n.byMail(o)
 	case *link.Linked:
-		if o.OK != n.linked {
-			n.linked = o.OK
-			n.emit(&Linked{OK: o.OK})
+		if cut, _ := n.link.Cut(); cut == n.linked {
+			n.linked = !cut
+			n.emit(&Linked{OK: n.linked})
 		}
 		n.stepPresence(&presence.Linked{OK: o.OK})
 	case *link.Learned:
