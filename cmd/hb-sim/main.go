@@ -41,6 +41,8 @@ type demoCmd struct {
 	Data       string   `help:"Keep the data in this folder (default: a temporary one, removed at the end)." placeholder:"DIR"`
 	PortOffset int      `help:"Move all ports by this number; give hbctl the same flag." placeholder:"K"`
 	AWS        []string `name:"aws" help:"Run on DynamoDB and SNS at the endpoints of the two regions, creating what is missing; make aws starts both." placeholder:"URL"`
+	Stores     int      `help:"How many stores; all but the whole one are light: a relay's sessions, and no LAN. At most 50,000; the first 2,000 on real sockets." default:"1" placeholder:"N"`
+	Registers  int      `help:"How many hosts each light store has." default:"4" placeholder:"M"`
 	Verbose    bool     `short:"v" help:"Write the log of every part to stderr."`
 }
 
@@ -48,6 +50,7 @@ type demoCmd struct {
 func (c *demoCmd) Run(ctx context.Context) error {
 	o := demo.DefaultOptions()
 	o.Webhook, o.DataDir, o.PortOffset, o.AWS, o.Verbose = c.Webhook, c.Data, c.PortOffset, c.AWS, c.Verbose
+	o.Stores, o.Registers = c.Stores, c.Registers
 	o.Out, o.Log, o.Version = os.Stdout, os.Stderr, version
 	d, err := demo.New(o)
 	if err != nil {

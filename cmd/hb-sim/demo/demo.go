@@ -13,6 +13,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/notice"
 	"github.com/hb-mesh/hb-mesh/broker/table"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo/fleet"
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo/wire"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
@@ -35,10 +36,17 @@ type Demo struct {
 	dir      string
 	tables   map[beat.Region]table.Table
 	channels map[beat.Region][]notice.Channel
-	lines    map[beat.Region]*wire.Line
+	lines    map[beat.Region]*wire.Trunk // from the relay to a region
+	links    map[beat.Region]*wire.Trunk // from a region to the other
+	fuses    map[beat.Region]*fuse
+	joint    joint
 	regions  []*process
 	relay    *process
 	tills    []*process
+
+	fleet      *fleet.Fleet // nil without light stores
+	fleetLines map[beat.Region]*wire.Trunk
+	pipes      map[beat.Region]*wire.Pipes
 }
 
 // New checks the options and wires a demo. It starts nothing.
@@ -50,10 +58,13 @@ func New(o Options) (*Demo, error) {
 		o: o, ports: ports{o.PortOffset}, screen: newScreen(o.Out), board: &switchboard{},
 		ready: make(chan struct{}), broken: make(chan error, 1), secret: make([]byte, 32),
 		tables: map[beat.Region]table.Table{}, channels: map[beat.Region][]notice.Channel{},
-		lines: map[beat.Region]*wire.Line{},
+		lines: map[beat.Region]*wire.Trunk{}, links: map[beat.Region]*wire.Trunk{}, fuses: map[beat.Region]*fuse{},
+		fleetLines: map[beat.Region]*wire.Trunk{}, pipes: map[beat.Region]*wire.Pipes{},
 	}
 	_, _ = rand.Read(d.secret) // it never fails: see crypto/rand
-	d.build()
+	if err := d.build(); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -62,7 +73,7 @@ func (d *Demo) Ready() <-chan struct{} { return d.ready }
 
 // Run runs the demo until ctx ends, or a part cannot go on.
 func (d *Demo) Run(ctx context.Context) error {
-	if err := d.ports.check(); err != nil {
+	if err := errors.Join(d.ports.check(), d.checkMachine()); err != nil {
 		return err
 	}
 	remove, err := d.openFolder()
@@ -105,12 +116,21 @@ func (d *Demo) start(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return d.startFleet(ctx)
 }
 
 // stop ends the parts: first the relay, which says goodbye, so that nothing
 // that follows looks like an outage.
 func (d *Demo) stop() {
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		if d.fleet != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+			defer cancel()
+			d.fleet.Close(ctx)
+		}
+	}()
 	for _, wave := range [][]*process{{d.relay}, d.regions, d.tills} {
 		var g errgroup.Group
 		for _, p := range wave {
@@ -124,9 +144,12 @@ func (d *Demo) stop() {
 			d.screen.note("stop", err.Error())
 		}
 	}
-	for _, l := range d.lines {
-		l.Close()
+	for _, lines := range []map[beat.Region]*wire.Trunk{d.lines, d.links, d.fleetLines} {
+		for _, l := range lines {
+			l.Close()
+		}
 	}
+	<-gone
 	d.board.wait()
 }
 

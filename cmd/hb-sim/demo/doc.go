@@ -8,6 +8,9 @@
 //	                              ▲
 //	hbctl demo, the dashboard's panel ──► control ──► switchboard
 //
+// With Options.Stores there are light stores too, see package fleet; the first
+// are on sockets, the rest enter the regions' doors through pipes.
+//
 // Every part is a process (see process): it has sockets, a folder or a table,
 // and a life that ends as by kill -9 when it is unplugged. The parts know
 // nothing of that: their listeners and dialers come from package wire, their

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
 // logger makes the log of one life: all of it with -v, and else nothing but
 // the adoption of hosts, and what an operator would have to act on. A killed process logs no more.
 func (d *Demo) logger(quiet context.Context, part string) *slog.Logger {
-	h := &partHandler{part: part, quiet: quiet, screen: d.screen}
+	h := &partHandler{part: part, quiet: quiet, screen: d.screen, light: d.isLight}
 	if d.o.Verbose {
 		h.all = slog.NewTextHandler(d.o.Log, &slog.HandlerOptions{Level: slog.LevelDebug}).WithAttrs([]slog.Attr{slog.String("part", part)})
 	}
@@ -26,6 +28,7 @@ type partHandler struct {
 	quiet  context.Context
 	screen *screen
 	all    slog.Handler // nil without -v
+	light  func(beat.StoreID) bool
 }
 
 func (h *partHandler) Enabled(ctx context.Context, level slog.Level) bool {
@@ -57,6 +60,9 @@ func (h *partHandler) adopted(r slog.Record) {
 	})
 	if values["store"] == "" {
 		return // the relay says it too: a region's word is enough
+	}
+	if h.light != nil && h.light(beat.StoreID(values["store"])) {
+		return
 	}
 	for i := range registers {
 		if values["store"] == string(store) && values["host"] == string(tillName(i)) {

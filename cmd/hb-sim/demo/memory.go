@@ -70,6 +70,7 @@ func (d *Demo) openMemory(ctx context.Context) (closeAll func(), err error) {
 	for _, r := range allRegions() {
 		d.tables[r] = s.Region(r)
 	}
+	d.joint.set(s)
 	return func() {
 		if err := s.Close(); err != nil {
 			d.screen.note("table", err.Error())

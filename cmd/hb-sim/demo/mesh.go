@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,11 +32,13 @@ const (
 func allRegions() []beat.Region { return []beat.Region{east, west} }
 
 // build makes every part and its switch. It starts nothing.
-func (d *Demo) build() {
+func (d *Demo) build() error {
 	network := (&net.Dialer{}).DialContext
 	for _, r := range allRegions() {
-		d.lines[r] = wire.NewLine(network)
-		d.regions = append(d.regions, d.process("region/"+string(r), network, func(l *life) (program, error) { return d.newRegion(r, l) }))
+		d.lines[r] = wire.NewTrunk(network)
+		d.links[r] = wire.NewTrunk(network)
+		d.fuses[r] = &fuse{}
+		d.regions = append(d.regions, d.process("region/"+string(r), d.between(r), func(l *life) (program, error) { return d.newRegion(r, l) }))
 	}
 	d.relay = d.process("relay", d.wan, d.newRelay)
 	for i := range registers {
@@ -49,18 +52,53 @@ func (d *Demo) build() {
 			return newRegister(host, address, overHTTP, l.power.Dial), nil
 		}))
 	}
+	if err := d.buildFleet(); err != nil {
+		return err
+	}
+	d.mount()
+	return nil
+}
 
+// mount makes the switches.
+func (d *Demo) mount() {
 	for _, t := range d.tills {
 		d.board.add(t.name, "the register is dead", t)
 	}
 	d.board.add(d.relay.name, "the relay is dead, as by kill -9", d.relay)
 	for _, r := range allRegions() {
-		d.board.add("wan/"+string(r), "the relay's path to the region is a black hole", cable{d.lines[r]})
+		d.board.add("wan/"+string(r), "the relay's path to the region is a black hole", d.cable("wan", d.lines[r]))
 	}
 	for _, p := range d.regions {
 		d.board.add(p.name, "the region's broker is dead, as by kill -9", p)
 	}
+	d.board.add("link", "the regions' link is a black hole", d.cable("link", d.links[east], d.links[west]))
+	for _, r := range allRegions() {
+		all := []*wire.Trunk{d.lines[r], d.links[east], d.links[west]}
+		if l := d.fleetLines[r]; l != nil {
+			all = append(all, l)
+		}
+		d.board.add("uplink/"+string(r), "the region reaches neither stores nor the other region", d.cable("uplink/"+string(r), all...))
+	}
+	for _, r := range allRegions() {
+		d.board.add("table/"+string(r), "the region's table refuses every call", d.fuses[r])
+	}
+	if len(d.o.AWS) == 0 {
+		d.board.add("replication", "nothing that one region writes reaches the other's table",
+			jointSwitch{&d.joint, func(j *joint, off bool) { j.cut = off }})
+		d.board.add("replication/lag", "what one region writes reaches the other's table late, and out of order",
+			jointSwitch{&d.joint, func(j *joint, off bool) { j.late = off }})
+	}
+	if d.o.Stores > fewStores {
+		d.board.add(storesPrefix+strconv.Itoa(fewStores), crowdText(fewStores, d.o.Stores), crowd{d, fewStores})
+	}
+	d.board.add(storesPrefix+strconv.Itoa(d.o.Stores), crowdText(d.o.Stores, d.o.Stores), crowd{d, d.o.Stores})
+	d.board.more = d.crowdOf
 }
+
+// fewStores is a handful that the page offers to unplug.
+const fewStores = 20
+
+func (d *Demo) cable(why string, lines ...*wire.Trunk) cable { return cable{why, lines} }
 
 func tillName(i int) beat.HostID { return beat.HostID(fmt.Sprintf("pos%d", i+1)) }
 
@@ -78,42 +116,55 @@ func (d *Demo) wan(ctx context.Context, network, address string) (net.Conn, erro
 	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
-// cable is the switch of a line.
-type cable struct{ line *wire.Line }
-
-func (c cable) plug(context.Context) error {
-	c.line.Heal()
-	return nil
+// between is a region's network: one line to the other region.
+func (d *Demo) between(from beat.Region) wire.Dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if address == d.ports.http(otherThan(from)) {
+			return d.links[from].Dial(ctx, network, address)
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
 }
 
-func (c cable) unplug(context.Context) error {
-	c.line.Cut()
-	return nil
+func otherThan(r beat.Region) beat.Region {
+	if r == east {
+		return west
+	}
+	return east
 }
 
 // newRegion is one life of a region's broker.
 func (d *Demo) newRegion(r beat.Region, l *life) (program, error) {
-	other := east
-	if r == east {
-		other = west
-	}
+	other := otherThan(r)
 	o := broker.DefaultOptions()
 	o.Region, o.Regions, o.Node = r, allRegions(), string(r)+"-demo"
 	o.MQTTAddr, o.HTTPAddr, o.ExemptLoopback = d.ports.mqtt(r), d.ports.http(r), true
 	o.PeerURL, o.PeerSecret = "http://"+d.ports.http(other), d.secret
-	o.Table = &tappedTable{to: d.tables[r], tap: l.tap}
+	o.Table = &tappedTable{to: &fusedTable{d.tables[r], d.fuses[r]}, tap: l.tap}
 	for _, c := range d.channels[r] {
 		o.Channels = append(o.Channels, &tappedChannel{Channel: c, tap: l.tap})
 	}
 	o.Keys = staticKeys()
 	o.Grace, o.Settle, o.Blind, o.Takeover, o.AskTimeout = grace, settle, blind, takeover, askTimeout
-	o.Reask, o.AskAgain = reask, reask
+	o.Reask, o.AskAgain, o.MailTimeout = reask, reask, takeover
 	o.Link, o.Zone, o.OpenReads = "http://"+d.ports.http(r)+"/", time.Local, true
 	o.Extra = map[string]http.Handler{panelPath: http.StripPrefix(strings.TrimSuffix(panelPath, "/"), control(d.board))}
 	o.Scripts = []string{panelPath + "panel.js"}
-	o.Listen, o.Dial = l.power.Listen, l.power.Dial
+	o.Listen, o.Dial = d.regionListen(r, l), l.power.Dial
 	o.Logger, o.Version = d.logger(l.quiet, "region/"+string(r)), d.o.Version
 	return broker.New(o)
+}
+
+// regionListen is how a region opens its ports: light stores may come into its
+// MQTT door through pipes.
+func (d *Demo) regionListen(r beat.Region, l *life) func(network, address string) (net.Listener, error) {
+	return func(network, address string) (net.Listener, error) {
+		ln, err := l.power.Listen(network, address)
+		if err != nil || d.pipes[r] == nil || address != d.ports.mqtt(r) {
+			return ln, err
+		}
+		return d.pipes[r].Join(ln, l.power), nil
+	}
 }
 
 // staticKeys are the demo's credentials: one word for everything.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
 // The times of the demo are short, so that a visitor waits for seconds. They
@@ -39,6 +40,9 @@ const (
 	shutdown = 800 * time.Millisecond
 )
 
+// lightRegisters is how many hosts a light store has unless told else.
+const lightRegisters = 4
+
 // Options are a demo's settings; start from DefaultOptions.
 type Options struct {
 	// DataDir keeps the data; "" is a temporary folder, removed at the end.
@@ -50,6 +54,9 @@ type Options struct {
 	// AWS are the endpoints of DynamoDB and SNS of the two regions; empty: the
 	// embedded table, and no topics.
 	AWS []string
+	// Stores is how many stores there are, with the whole one: the others are
+	// light, without a LAN. Registers is how many hosts each of those has.
+	Stores, Registers int
 	// Verbose writes the log of every part to Log.
 	Verbose bool
 	// Out gets the banner and the notices, Log the log.
@@ -60,12 +67,18 @@ type Options struct {
 
 // DefaultOptions are a quiet demo on the fixed ports, in a temporary folder.
 func DefaultOptions() Options {
-	return Options{Out: io.Discard, Log: io.Discard, Version: "dev"}
+	return Options{Stores: 1, Registers: lightRegisters, Out: io.Discard, Log: io.Discard, Version: "dev"}
 }
 
 func (o *Options) validate() error {
 	if o.PortOffset < 0 || o.PortOffset > maxOffset {
 		return fmt.Errorf("--port-offset is %d: choose one from 0 to %d", o.PortOffset, maxOffset)
+	}
+	if o.Stores < 1 || o.Stores > maxStores {
+		return fmt.Errorf("--stores is %d: choose from 1 to %d, which is a cell", o.Stores, maxStores)
+	}
+	if o.Registers < 0 || o.Registers > beat.MaxHosts {
+		return fmt.Errorf("--registers is %d: a relay has at most %d", o.Registers, beat.MaxHosts)
 	}
 	if n := len(o.AWS); n != 0 && n != len(allRegions()) {
 		return fmt.Errorf("--aws names %d endpoints: give one for %s and one for %s, as URL,URL", n, east, west)

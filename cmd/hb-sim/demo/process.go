@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo/wire"
@@ -34,10 +35,16 @@ type process struct {
 	// broke is told when a life ends by itself.
 	broke func(name string, err error)
 
+	// dead says that nobody wants it to live; a process is born wanted.
+	dead atomic.Bool
+
 	// mu guards life: nil while the process is dead.
 	mu   sync.Mutex
 	life *life
 }
+
+// plugged says whether the process is to live.
+func (p *process) plugged() bool { return !p.dead.Load() }
 
 // life is what one life of a process has of the world.
 type life struct {
@@ -77,6 +84,7 @@ func (p *process) plug(ctx context.Context) error {
 	select {
 	case <-prog.Ready():
 		p.life = l
+		p.dead.Store(false)
 		go p.watch(run, l)
 		return nil
 	case <-l.done:
@@ -110,6 +118,7 @@ func (p *process) unplug(context.Context) error {
 	}
 	err := p.life.kill()
 	p.life = nil
+	p.dead.Store(true)
 	if err != nil {
 		return fmt.Errorf("kill %s: %w", p.name, err)
 	}

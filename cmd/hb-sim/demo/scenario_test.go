@@ -52,8 +52,8 @@ func upScene(m *mesh) {
 	if rows := m.list("stores"); len(rows) != 1 || rows[0].State != "up" {
 		m.t.Errorf("stores: %v; want demo, up", rows)
 	}
-	if lines := m.hbctl("demo", "status"); strings.Count(lines, " plugged ") != 13 {
-		m.t.Errorf("want 13 switches, all plugged:\n%s", lines)
+	if lines := m.hbctl("demo", "status"); strings.Count(lines, " plugged ") != 21 {
+		m.t.Errorf("want 21 switches, all plugged:\n%s", lines)
 	}
 	m.quiet(4*time.Second, 0) // longer than settle: nothing false at the start
 }

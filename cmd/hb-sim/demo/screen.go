@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo/fleet"
 )
 
 // screenName is the channel of notices that is the terminal.
@@ -76,6 +78,13 @@ func (s *screen) note(word, text string) {
 	_ = s.print(word, text) // a terminal that is gone is no reason to stop
 }
 
+// say prints a line that only the demo itself says.
+func (s *screen) say(word, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.print(word, text) // a terminal that is gone is no reason to stop
+}
+
 func (s *screen) print(word, text string) error {
 	_, err := fmt.Fprintf(s.w, "%s  %-8s  %s\n", time.Now().Format(time.TimeOnly), word, strings.ReplaceAll(text, "\n", " "))
 	return err
@@ -87,6 +96,13 @@ func (s *screen) banner(d *Demo) {
 	defer s.mu.Unlock()
 	p := d.ports
 	fmt.Fprintf(s.w, "hb-mesh demo: store %s with %d registers and a relay, and two regions that watch it.\n\n", store, registers)
+	if n := d.light(); n > 0 {
+		fmt.Fprintf(s.w, "With it, %d light stores of %d hosts each (%s to %s): a relay's session with both regions, and no LAN.\n", n, d.o.Registers, fleet.Name(0), fleet.Name(n-1))
+		if piped := n - maxSockets; piped > 0 {
+			fmt.Fprintf(s.w, "%d of them are on real sockets; the other %d enter the same doors through pipes in this process (net.Pipe).\n", maxSockets, piped)
+		}
+		fmt.Fprintln(s.w)
+	}
 	table := func(rows [][]string) {
 		tw := tabwriter.NewWriter(s.w, 0, 0, 3, ' ', 0)
 		for _, row := range rows {
@@ -108,5 +124,8 @@ func (s *screen) banner(d *Demo) {
 		{hbctl + "relay", "the store goes dark: one message, none for its registers"},
 		{hbctl + "wan/" + string(east), "one path is cut: nobody is woken"},
 	})
+	if n := d.o.Stores; n > 1 {
+		table([][]string{{hbctl + storesPrefix + strconv.Itoa(n), fmt.Sprintf("all %d stores lose power at once: a few messages that list them", n)}})
+	}
 	fmt.Fprint(s.w, "\nNotices appear here, on the dashboard, and with --webhook URL. Ctrl-C ends the demo.\n\n")
 }

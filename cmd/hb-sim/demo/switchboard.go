@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,8 +30,13 @@ type switchState struct {
 
 // switchboard holds the switches of a demo.
 type switchboard struct {
-	toggles []*toggle // fixed before the start
 	turning sync.WaitGroup
+	// more makes the switch of a target that is not in the list, with its text;
+	// nil where it names none. It is set before the start.
+	more func(target string) (pluggable, string, error)
+
+	mu      sync.Mutex // guards toggles
+	toggles []*toggle
 }
 
 // toggle is one switch.
@@ -44,14 +50,42 @@ type toggle struct {
 	state switchState
 }
 
-func (b *switchboard) add(target, text string, part pluggable) {
-	b.toggles = append(b.toggles, &toggle{part: part, state: switchState{Target: target, Text: text, Plugged: true, Since: time.Now().UTC()}})
+func (b *switchboard) add(target, text string, part pluggable) *toggle {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := &toggle{part: part, state: switchState{Target: target, Text: text, Plugged: true, Since: time.Now().UTC()}}
+	b.toggles = append(b.toggles, t)
+	return t
+}
+
+// all are the switches that there are now.
+func (b *switchboard) all() []*toggle {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.toggles)
+}
+
+// find is the switch of a target, made where it is needed.
+func (b *switchboard) find(target string) (*toggle, error) {
+	for _, t := range b.all() {
+		if t.now().Target == target {
+			return t, nil
+		}
+	}
+	if b.more != nil {
+		if part, text, err := b.more(target); err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoSwitch, err)
+		} else if part != nil {
+			return b.add(target, text, part), nil
+		}
+	}
+	return nil, fmt.Errorf("%q: %w; there are %s", target, errNoSwitch, strings.Join(b.targets(), ", "))
 }
 
 // states are all switches, in their order.
 func (b *switchboard) states() []switchState {
-	all := make([]switchState, 0, len(b.toggles))
-	for _, t := range b.toggles {
+	all := []switchState{}
+	for _, t := range b.all() {
 		all = append(all, t.now())
 	}
 	return all
@@ -59,12 +93,11 @@ func (b *switchboard) states() []switchState {
 
 // turn plugs or unplugs a target and returns its new state.
 func (b *switchboard) turn(ctx context.Context, target string, plugged bool) (switchState, error) {
-	for _, t := range b.toggles {
-		if t.now().Target == target {
-			return t.turn(ctx, plugged)
-		}
+	t, err := b.find(target)
+	if err != nil {
+		return switchState{}, err
 	}
-	return switchState{}, fmt.Errorf("%q: %w; there are %s", target, errNoSwitch, strings.Join(b.targets(), ", "))
+	return t.turn(ctx, plugged)
 }
 
 // order turns a switch in the background. The channel is closed when it is
@@ -83,23 +116,30 @@ func (b *switchboard) wait() { b.turning.Wait() }
 
 func (b *switchboard) targets() []string {
 	var names []string
-	for _, t := range b.toggles {
+	for _, t := range b.all() {
 		names = append(names, t.now().Target)
 	}
 	return names
 }
 
+// told is a part that other switches turn too.
+type told interface{ plugged() bool }
+
 func (t *toggle) now() switchState {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.state
+	state := t.state
+	if p, ok := t.part.(told); ok {
+		state.Plugged = p.plugged()
+	}
+	return state
 }
 
 func (t *toggle) turn(ctx context.Context, plugged bool) (switchState, error) {
 	t.turning.Lock()
 	defer t.turning.Unlock()
 	was := t.now()
-	if was.Plugged == plugged {
+	if _, shared := t.part.(told); was.Plugged == plugged && !shared {
 		return was, nil
 	}
 	do := t.part.unplug
@@ -112,7 +152,9 @@ func (t *toggle) turn(ctx context.Context, plugged bool) (switchState, error) {
 	}
 	// What was to be unplugged is unplugged, even if something of it lingers.
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.state.Plugged, t.state.Since = plugged, time.Now().UTC()
-	return t.state, err
+	if t.state.Plugged != plugged || was.Plugged != plugged {
+		t.state.Plugged, t.state.Since = plugged, time.Now().UTC()
+	}
+	t.mu.Unlock()
+	return t.now(), err
 }

@@ -30,6 +30,15 @@ func NewLine(dial Dialer) *Line {
 
 // Dial opens a connection over the line; while that is cut it hangs.
 func (l *Line) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return l.over(ctx, network, address, l.dial)
+}
+
+// DialBy is Dial by another dialer than the line's own.
+func (l *Line) DialBy(ctx context.Context, address string, dial Dialer) (net.Conn, error) {
+	return l.over(ctx, "tcp", address, dial)
+}
+
+func (l *Line) over(ctx context.Context, network, address string, dial Dialer) (net.Conn, error) {
 	for {
 		l.mu.Lock()
 		healed := l.healed
@@ -39,7 +48,7 @@ func (l *Line) Dial(ctx context.Context, network, address string) (net.Conn, err
 		case <-ctx.Done():
 			return nil, fmt.Errorf("dial %s: %w", address, context.Cause(ctx))
 		}
-		raw, err := l.dial(ctx, network, address)
+		raw, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
