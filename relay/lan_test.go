@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,8 +14,8 @@ import (
 func (g *region) lan(dead bool) {
 	g.t.Helper()
 	g.wait("the LAN", func(all []beat.Report, _ []beat.Transition) bool {
-		for i := len(all) - 1; i >= 0; i-- {
-			if p := all[i].Picture; p != nil {
+		for _, r := range slices.Backward(all) {
+			if p := r.Picture; p != nil {
 				return p.Lan != nil && p.Lan.Dead == dead
 			}
 		}

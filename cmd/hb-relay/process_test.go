@@ -278,6 +278,17 @@ func TestKilledAndStartedAgainItKnowsItsHosts(t *testing.T) {
 	}
 }
 
+// SIGHUP ends it in order as SIGTERM does, and promises to be back.
+func TestAHangupIsARestart(t *testing.T) {
+	for s, want := range map[syscall.Signal]string{syscall.SIGHUP: "restart=true", syscall.SIGTERM: "restart=false"} {
+		p := run(t, flags(t.TempDir())...)
+		p.end(s)
+		if p.cmd.ProcessState.ExitCode() != 0 || !strings.Contains(p.text(), want) {
+			t.Errorf("%v: status %d; want %s\n%s", s, p.cmd.ProcessState.ExitCode(), want, p.text())
+		}
+	}
+}
+
 func TestTheReadyLineNamesEveryAddress(t *testing.T) {
 	p := run(t, flags(t.TempDir())...)
 	for _, want := range []string{p.mqtt, p.http, "us-east-1 tcp://127.0.0.1:1", "store=demo", "relay=r1", "version=9.9.9-test"} {
