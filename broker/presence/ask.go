@@ -317,8 +317,8 @@ func (p *Presence) heard(news []News) {
 		}
 		h := p.host(s, n.Host)
 		h.theirWay = true
-		if h.wait != nil { // it beats there now: what that region said before is over
-			h.wait.theirs, h.wait.asking, h.wait.askAt = "", 0, p.now.Mono
+		if h.wait != nil { // it beats there now: what that region said before is over, and its silence begins anew
+			h.wait.theirs, h.wait.asking, h.wait.askAt, h.wait.since = "", 0, p.now.Mono, p.now.Mono
 		}
 		p.touch(s)
 	}

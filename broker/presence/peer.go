@@ -43,6 +43,9 @@ const (
 	// sureWitnesses is how many witnesses prove a death at once; fewer do after
 	// blind.
 	sureWitnesses = 10
+	// freshReports is how many reportEvery old the other region's last PUBACK in
+	// a fresh witness is at most; who came later than that proves no death.
+	freshReports = 2
 	// witnessEvery is how often witnesses are counted while the link is cut.
 	witnessEvery = 2 * time.Second
 	// ownBefore is how long before the other region's last sign of life a store
@@ -208,11 +211,14 @@ func (p *Presence) countWitnesses() witnesses {
 		if s.ackAge < s.lastReport {
 			w.heard = max(w.heard, s.lastReport-s.ackAge)
 		}
-		if p.now.Mono-s.lastReport > s.every*3/2 {
+		// A relay that came lately had no time to reach the other region: its
+		// silence about it says nothing yet.
+		late := p.now.Mono-s.bornAt < freshReports*s.every && s.ackAge >= freshReports*s.every
+		if late || p.now.Mono-s.lastReport > s.every*3/2 {
 			continue
 		}
 		w.all++
-		if s.ackAge < 2*s.every {
+		if s.ackAge < freshReports*s.every {
 			w.fresh++
 		}
 	}

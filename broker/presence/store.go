@@ -35,6 +35,7 @@ type store struct {
 	software    string
 	every       time.Duration // reportEvery
 	clock       offset
+	bornAt      time.Duration // when its session opened
 	lastMonoMs  uint64
 	lastReport  time.Duration // on our clock
 	lastLife    time.Time     // the last proof of life, for people
@@ -243,7 +244,7 @@ func (p *Presence) open(conn Conn, r *beat.Report, s *store) {
 	p.cameBack(s)
 	s.rememberBoot(r.Boot)
 	p.enter(s, sessionOpen)
-	s.relay, s.conn, s.opened = r.Relay, conn, true
+	s.relay, s.conn, s.opened, s.bornAt = r.Relay, conn, true, p.now.Mono
 	s.incarnation, s.boot, s.epoch, s.seq = r.Incarnation, r.Boot, r.Epoch, 0
 	s.software, s.stopped, s.byeExpired, s.rebirths, s.clock = r.Software, false, false, 0, offset{}
 	s.forgetTheirs()
