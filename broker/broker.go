@@ -150,6 +150,7 @@ func (b *Broker) wirePage(*metrics) error {
 	}
 	b.page = page
 	b.gate.Mount("/", page)
+	b.mountBackup(a)
 	for pattern, h := range b.o.Extra {
 		b.gate.Mount(pattern, h)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -92,6 +93,9 @@ type Options struct {
 	Zone *time.Location
 	// OpenReads lets requests from loopback read without a key.
 	OpenReads bool
+	// Backup writes a copy of the table as it is at one instant, for GET
+	// /v1/backup; nil: the table gives none, and there is no such route.
+	Backup func(io.Writer) error
 	// Extra are further handlers of the HTTP door, and Scripts the modules that
 	// the page loads after its own (see dashboard.Options.Scripts).
 	Extra   map[string]http.Handler

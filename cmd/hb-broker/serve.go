@@ -126,7 +126,7 @@ func (c *config) openTable(ctx context.Context, o *broker.Options) (func(), erro
 		if err != nil {
 			return nil, err
 		}
-		o.Table = s.Region(o.Region)
+		o.Table, o.Backup = s.Region(o.Region), s.Backup
 		return func() {
 			if err := s.Close(); err != nil {
 				o.Logger.Error("the table was not closed", "err", err)

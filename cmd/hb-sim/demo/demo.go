@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -40,6 +41,7 @@ type Demo struct {
 	links    map[beat.Region]*wire.Trunk // from a region to the other
 	fuses    map[beat.Region]*fuse
 	joint    joint
+	backup   func(io.Writer) error // nil with --aws
 	regions  []*process
 	relay    *process
 	tills    []*process

@@ -71,6 +71,7 @@ func (d *Demo) openMemory(ctx context.Context) (closeAll func(), err error) {
 		d.tables[r] = s.Region(r)
 	}
 	d.joint.set(s)
+	d.backup = s.Backup
 	return func() {
 		if err := s.Close(); err != nil {
 			d.screen.note("table", err.Error())

@@ -147,6 +147,7 @@ func (d *Demo) newRegion(r beat.Region, l *life) (program, error) {
 	o.Keys = staticKeys()
 	o.Grace, o.Settle, o.Blind, o.Takeover, o.AskTimeout = grace, settle, blind, takeover, askTimeout
 	o.Reask, o.AskAgain, o.MailTimeout = reask, reask, takeover
+	o.Backup = d.backup
 	o.Link, o.Zone, o.OpenReads = "http://"+d.ports.http(r)+"/", time.Local, true
 	o.Extra = map[string]http.Handler{panelPath: http.StripPrefix(strings.TrimSuffix(panelPath, "/"), control(d.board))}
 	o.Scripts = []string{panelPath + "panel.js"}

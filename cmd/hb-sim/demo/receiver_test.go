@@ -17,6 +17,7 @@ type event struct {
 		Title    string   `json:"title"`
 		SeenFrom []string `json:"seenFrom"`
 		Items    []item   `json:"items"`
+		More     int      `json:"more"`
 	} `json:"data"`
 }
 
@@ -91,17 +92,21 @@ func (r *receiver) messages() int {
 	return len(r.events)
 }
 
-// stores is in how many messages after the first n each store has a change.
-func (r *receiver) stores(n int, change string) map[string]int {
+// stores is in how many messages after the first n each store has a change,
+// and how many more stores those that are too long to list all of them count.
+func (r *receiver) stores(n int, change string) (in map[string]int, more int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	in := map[string]int{}
+	in = map[string]int{}
 	for _, e := range r.events[n:] {
 		for _, i := range e.Data.Items {
 			if i.Store != "" && i.Host == "" && i.Change == change {
 				in[i.Store]++
 			}
 		}
+		if len(e.Data.Items) > 0 && e.Data.Items[0].Change == change {
+			more += e.Data.More
+		}
 	}
-	return in
+	return in, more
 }

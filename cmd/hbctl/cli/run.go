@@ -65,6 +65,8 @@ type grammar struct {
 	Keys        keysCmd        `cmd:"" help:"Make, list and revoke the keys of beats and of the API."`
 	Subscribe   subscribeCmd   `cmd:"" help:"Subscribe to the notices at an SNS topic."`
 	Beat        beatCmd        `cmd:"" help:"Send one beat, as a register would."`
+	Backup      backupCmd      `cmd:"" help:"Copy a node's embedded table into a file, while it runs."`
+	Restore     restoreCmd     `cmd:"" help:"Make a data folder from a backup, offline."`
 	Demo        demoCmd        `cmd:"" help:"Pull a plug of the demo, or put it back."`
 }
 
