@@ -32,6 +32,9 @@ const (
 	// afterTable: retries wait twice as long each time, but the other region
 	// takes over what was refused for 30 s, after its own takeover.
 	afterTable = 30*time.Second + 30*time.Second + 30*time.Second
+	// warmUp is how long a relay that starts says nothing of a host that does not
+	// come back (L2).
+	warmUp = 6 * time.Minute
 	// digests leave 10 s, 60 s and 5 min after each other.
 	digestFirst, digestSecond, digestLast = 12 * time.Second, 75 * time.Second, 6 * time.Minute
 )
@@ -132,7 +135,7 @@ func (t *Truth) hostLoss(s, i int) {
 		if d.from == 0 || h.bye.held(d.from, d.until, 0) {
 			continue
 		}
-		if st.relayed && !h.direct && (st.down.held(d.from, d.until, 6*time.Minute) || t.out(s, d.from, d.until)) {
+		if st.relayed && !h.direct && (st.down.again(d.from, d.until, warmUp) || t.out(s, d.from, d.until)) {
 			continue // the relay cannot know
 		}
 		t.mustTell(s, i, d, bound)

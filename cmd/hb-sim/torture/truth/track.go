@@ -44,11 +44,10 @@ func (t *track) held(from, until, tail time.Duration) bool {
 	return false
 }
 
-// both says whether two held at one instant of [from, until].
-func both(a, b *track, from, until, tail time.Duration) bool {
-	for _, s := range a.spans {
-		lo, hi := max(s.from, from), min(after(s.until, tail), until)
-		if lo <= hi && b.held(lo, hi, tail) {
+// again is held, but for the time before something began.
+func (t *track) again(from, until, tail time.Duration) bool {
+	for _, s := range t.spans {
+		if s.from > 0 && s.from <= until && after(s.until, tail) >= from {
 			return true
 		}
 	}
