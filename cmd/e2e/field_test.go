@@ -26,6 +26,7 @@ type field struct {
 	ring    *ring.Ring
 	dir     string
 	brokers map[beat.Region]*server
+	standby map[beat.Region]*server // nil: there are none
 	relays  map[string]*server
 	wan     map[beat.Region]*way  // from all relays to a region
 	link    map[beat.Region]*way  // from the other region to this one
@@ -37,6 +38,18 @@ type field struct {
 var regions = []beat.Region{east, west}
 
 func newField(t testing.TB, stores ...string) *field {
+	t.Helper()
+	return buildField(t, false, stores)
+}
+
+// newFieldOfNodes has two nodes in each region behind a balancer: one is active,
+// the other stands by.
+func newFieldOfNodes(t testing.TB, stores ...string) *field {
+	t.Helper()
+	return buildField(t, true, stores)
+}
+
+func buildField(t testing.TB, nodes bool, stores []string) *field {
 	t.Helper()
 	f := &field{
 		t: t, dir: t.TempDir(), brokers: map[beat.Region]*server{}, relays: map[string]*server{},
@@ -53,25 +66,48 @@ func newField(t testing.TB, stores ...string) *field {
 	for _, r := range regions {
 		b := &server{owner: t, program: "hb-broker", mqtt: loopback(freePort(t)), http: loopback(freePort(t))}
 		f.brokers[r] = b
-		f.wan[r], f.link[r] = newWay(t, "wan to "+string(r), b.mqtt), newWay(t, "link to "+string(r), b.http)
+		mqtt, http := b.mqtt, b.http
+		if nodes {
+			s := &server{owner: t, program: "hb-broker", mqtt: loopback(freePort(t)), http: loopback(freePort(t))}
+			if f.standby == nil {
+				f.standby = map[beat.Region]*server{}
+			}
+			f.standby[r] = s
+			mqtt = newBalancer(t, func(s *server) string { return s.mqtt }, b, s).address()
+			http = newBalancer(t, func(s *server) string { return s.http }, b, s).address()
+		}
+		f.wan[r], f.link[r] = newWay(t, "wan to "+string(r), mqtt), newWay(t, "link to "+string(r), http)
 		f.traps[r] = newTrap(t, f.ring.Endpoint(r))
 		f.table[r] = newWay(t, "table of "+string(r), f.traps[r].address())
 		f.subscribe(ctx, r)
 	}
 	was := map[beat.Region][3]string{east: {"127.0.0.1:1883", "127.0.0.1:8080", "127.0.0.1:4566"}, west: {"127.0.0.1:1884", "127.0.0.1:8081", "127.0.0.1:4567"}}
 	for _, r := range regions {
-		example := "broker-" + string(r) + ".yaml"
-		f.brokers[r].config = edit(t, example, filepath.Join(f.dir, example), map[string]string{
-			was[r][0]: f.brokers[r].mqtt, was[r][1]: f.brokers[r].http, was[other(r)][1]: f.link[other(r)].address(), was[r][2]: f.table[r].address(),
-			"    endpoint: http://" + was[r][2]:                          "    endpoint: http://" + f.traps[r].address(), // SNS
-			fmt.Sprintf("arn:aws:sns:%s:000000000000:hb-mesh-alerts", r): f.ring.Topic(r),
-			"  - name: log\n    type: log":                               "  - name: programs\n    type: webhook\n    allowPrivate: true\n    url: " + f.seen.url + "\n  - name: log\n    type: log",
-		}, brokerTimes)
+		f.configure(r, f.brokers[r], "", was)
+		if nodes {
+			f.configure(r, f.standby[r], "-b", was)
+		}
 	}
 	for _, s := range stores {
 		f.relays[s] = f.newRelay(s)
 	}
 	return f
+}
+
+// configure writes a broker's configuration; suffix tells a region's nodes apart.
+func (f *field) configure(r beat.Region, b *server, suffix string, was map[beat.Region][3]string) {
+	f.t.Helper()
+	times := brokerTimes
+	if f.standby != nil {
+		times = nodeTimes
+	}
+	example := "broker-" + string(r) + ".yaml"
+	b.config = edit(f.t, example, filepath.Join(f.dir, string(r)+suffix+".yaml"), map[string]string{
+		was[r][0]: b.mqtt, was[r][1]: b.http, was[other(r)][1]: f.link[other(r)].address(), was[r][2]: f.table[r].address(),
+		"    endpoint: http://" + was[r][2]:                          "    endpoint: http://" + f.traps[r].address(), // SNS
+		fmt.Sprintf("arn:aws:sns:%s:000000000000:hb-mesh-alerts", r): f.ring.Topic(r),
+		"  - name: log\n    type: log":                               "  - name: programs\n    type: webhook\n    allowPrivate: true\n    url: " + f.seen.url + "\n  - name: log\n    type: log",
+	}, "\nnode: "+string(r)+suffix+times)
 }
 
 func other(r beat.Region) beat.Region {

@@ -269,7 +269,7 @@ func (o *observer) identity() *verdict {
 		if s.Change != "open" {
 			continue
 		}
-		for _, out := range o.absences {
+		for _, out := range slices.Backward(o.absences) { // the last one that it may be about
 			if !out.during(s) {
 				continue
 			}
@@ -279,6 +279,7 @@ func (o *observer) identity() *verdict {
 				v.bad("one name for two absences: %v", s)
 			}
 			of[k] = out
+			break
 		}
 	}
 	return v

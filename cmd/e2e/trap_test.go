@@ -169,7 +169,7 @@ func killAround(f *field, rounds int) {
 				f.seen.excuse(2) // the other channel may have taken it too
 			}
 			b.start()
-		case <-time.After(patience):
+		case <-time.After(2 * patience):
 			f.t.Fatalf("no broker came to the step %v", s)
 		}
 		for _, r := range regions {
