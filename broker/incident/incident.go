@@ -20,6 +20,9 @@ type incident struct {
 	// unadopted: nobody declared the host, and it was not seen often enough.
 	unadopted bool
 	changes   changes
+	// doubtful says that the other region may have told its end: it is older than
+	// this node, or that region was out of reach meanwhile.
+	doubtful bool
 	// also are incidents of the same subject that the other region opened by
 	// itself, before this node started: they end with this one.
 	also []*incident
@@ -123,7 +126,7 @@ func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 			Since: v.Since.UTC().Truncate(time.Millisecond), SinceUncertaintyMs: v.Uncertainty.Milliseconds(), OpenedAt: b.now.Wall.UTC().Truncate(time.Millisecond),
 			SeenFrom: v.SeenFrom, OneSided: v.OneSided, Reason: string(v.Reason), Message: v.Message,
 		},
-		cause: v.Cause, unadopted: v.Unadopted,
+		cause: v.Cause, unadopted: v.Unadopted, doubtful: b.peer != presence.PeerLives,
 	}
 	inc.begin(v)
 	inc.kind(kind, own)
@@ -178,7 +181,7 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 	inc.dead = [2]bool{}
 	inc.kind(kind, own)
 	inc.Kind, inc.Open, inc.EndedAt, inc.Told, inc.recovery = kind, true, time.Time{}, nil, nil
-	inc.Suppressed = false
+	inc.Suppressed, inc.doubtful = false, b.peer != presence.PeerLives
 	inc.Since, inc.SinceUncertaintyMs = v.Since.UTC().Truncate(time.Millisecond), v.Uncertainty.Milliseconds()
 	inc.OpenedAt = b.now.Wall.UTC().Truncate(time.Millisecond)
 	inc.SeenFrom, inc.OneSided, inc.Reason, inc.Message, inc.Ended = v.SeenFrom, v.OneSided, string(v.Reason), v.Message, ""
@@ -290,7 +293,7 @@ func (b *Book) purge(id ID) {
 func (b *Book) recover(inc *incident) {
 	switch f := inc.fault; f.phase {
 	case told:
-		b.start(inc.recovery, false)
+		b.start(inc.recovery, inc.doubtful)
 	case hushed: // programs know, and people need not
 		b.cancel(f)
 		b.cancel(inc.recovery)
@@ -314,7 +317,7 @@ func (b *Book) resolve(inc *incident) {
 		return
 	}
 	if inc.fault.phase == told {
-		b.start(r, false)
+		b.start(r, inc.doubtful)
 	} else {
 		b.cancel(r)
 	}

@@ -40,7 +40,7 @@ func (b *Book) loadIncident(in *Incident) {
 		}
 		return
 	}
-	inc := &incident{Incident: *in, began: in.OpenedAt}
+	inc := &incident{Incident: *in, began: in.OpenedAt, doubtful: true}
 	inc.Waits = ""
 	inc.fault = &step{inc: inc, change: Opened, phase: told, on: slices.Clone(in.Told)}
 	if in.Suppressed && in.Open {
@@ -223,7 +223,7 @@ func (b *Book) loadAside(n *Notice, s *step) {
 func (b *Book) loadSubject(n *Notice, item *Item) *incident {
 	inc := b.byID[item.Incident]
 	if inc == nil {
-		inc = &incident{Incident: Incident{
+		inc = &incident{doubtful: true, Incident: Incident{
 			V: Version, ID: item.Incident, Kind: item.Kind, Store: item.Store, Host: item.Host, Region: item.Region, Lost: item.Lost,
 		}}
 		if item.Change == Changed {

@@ -39,6 +39,11 @@ func (b *Book) hold(s *step) {
 // peerIs takes what presence knows of the other region as a whole.
 func (b *Book) peerIs(state presence.PeerState) {
 	b.peer = state
+	if state != presence.PeerLives {
+		for _, inc := range b.open {
+			inc.doubtful = true
+		}
+	}
 	if state != presence.PeerDead && state != presence.PeerSettles {
 		return
 	}
