@@ -93,10 +93,7 @@ func (s *session) act(now time.Duration) ending {
 // deadline is when act has to look again.
 func (s *session) deadline() time.Duration {
 	next := s.Next()
-	if s.Waiting() {
-		return next
-	}
-	if at, ok := s.group.courier.next(); ok {
+	if at, ok := s.group.courier.next(); ok && s.Gathers() {
 		next = min(next, at)
 	}
 	return next

@@ -93,6 +93,11 @@ func (s *Session) Due(now time.Duration, batch func() bool) bool {
 	}
 }
 
+// Gathers says whether Due asks for a batch now: only then does the courier's
+// clock matter. Else an overdue batch of another link would be looked at over and
+// over.
+func (s *Session) Gathers() bool { return s.acked && !s.dirty && !s.waiting.out }
+
 // Next is when Due or Overdue may change by the passing of time alone, but for
 // the courier's turns.
 func (s *Session) Next() time.Duration {

@@ -159,3 +159,19 @@ func TestARefusedJournalIsHalvedThenSilent(t *testing.T) {
 		t.Fatal("want silence after the half was refused")
 	}
 }
+
+// A session that would not ask for a batch does not watch the courier's clock.
+func TestASessionGathersOnlyWhenNothingElseIsDue(t *testing.T) {
+	s := wan.NewSession(wan.Times{ReportEvery: 15 * time.Second, AckTimeout: 10 * time.Second}, beat.Incarnation{1}, 1)
+	if s.Gathers() {
+		t.Error("it gathers before its birth is acked")
+	}
+	s.Opened()
+	if !s.Gathers() {
+		t.Error("it does not gather when it is open")
+	}
+	s.Changed(time.Second)
+	if s.Gathers() {
+		t.Error("it gathers while a change waits, which takes the entries along")
+	}
+}
