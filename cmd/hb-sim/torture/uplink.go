@@ -296,7 +296,7 @@ func (l *uplink) look() {
 		return
 	}
 	next := s.Next()
-	if at, ok := l.u.courier.Next(); ok && !s.Waiting() {
+	if at, ok := l.u.courier.Next(); ok && s.Gathers() {
 		next = min(next, at)
 	}
 	l.arm(next)

@@ -74,6 +74,9 @@ func (s *store) relayGone(bool) {
 
 const nodesPerRegion = 2
 
+// mostEvents is far more than a schedule has.
+const mostEvents = 1_000_000
+
 // channelNames are the channels of every world: for people, and for programs.
 var channelNames = [...]incident.Channel{"people", "program"} //nolint:gochecknoglobals // a constant list
 
@@ -157,7 +160,9 @@ func (w *world) run(until time.Duration) {
 		}
 		at, e := w.queue.take()
 		w.now = at
-		w.events++
+		if w.events++; w.events > mostEvents {
+			w.fail("the mesh does not come to rest: something is done over and over")
+		}
 		e.fire()
 	}
 	w.now = until
