@@ -2,7 +2,7 @@
 // simulation notices.
 //
 //	testdata/*.txt (by hand) ──┐
-//	go/ast (drawn by a seed) ──┴─► go build -overlay ─► unit tests ─► play seeds ─► table
+//	go/ast (drawn by a seed) ──┴─► go build -overlay ─► play seeds ─► unit tests ─► table
 //
 // A mutant is laid over the source for one build; nothing in the tree changes.
 // Results are kept in a file, so that a run that was stopped goes on.

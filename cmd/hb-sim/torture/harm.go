@@ -54,7 +54,7 @@ func (r *relay) stall(d time.Duration) {
 	if !r.up || r.stalled {
 		return
 	}
-	r.stalled = true
+	r.stalled, r.ticked = true, r.clock().Mono
 	r.w.truth.relay(r.store)
 	life := r.life
 	r.w.after(d, func() {

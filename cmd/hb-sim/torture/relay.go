@@ -35,7 +35,7 @@ type relay struct {
 	skew        time.Duration // what its wall clock is wrong by
 	roster      *roster.Roster
 	links       uplinks
-	ticked      time.Duration
+	ticked      time.Duration // when it looked at its clock last, if it stood still since; else 0
 	armed       time.Duration
 	wake        func() // woken, once and for all
 	inbox       []func()
@@ -55,7 +55,7 @@ func (r *relay) start() {
 	r.life++
 	r.up, r.stalled = true, false
 	r.boot, r.began = beat.Boot(w.rng.bits()), w.now
-	r.armed, r.inbox, r.ticked = never, r.inbox[:0], r.clock().Mono
+	r.armed, r.inbox, r.ticked = never, r.inbox[:0], 0
 	r.roster = roster.New(w.rosterOptions)
 	r.disk.open()
 	r.links.start(r)
@@ -129,10 +129,10 @@ func (r *relay) deliver(e roster.Event) {
 	r.w.steps++
 	now := r.clock()
 	outs := r.outs[:0]
-	if now.Mono-r.ticked > stalledTick {
+	if r.ticked != 0 && now.Mono-r.ticked > stalledTick { // a process that runs looks at its clock once a second
 		outs = r.roster.Step(now, &roster.Woke{}, outs)
 	}
-	r.ticked = now.Mono
+	r.ticked = 0
 	outs = r.roster.Step(now, e, outs)
 	if next, ok := r.roster.Next(); ok && next <= now.Mono {
 		outs = r.roster.Step(now, nil, outs)
@@ -221,7 +221,6 @@ func (r *relay) woken() {
 	if r.stalled {
 		return
 	}
-	r.ticked = r.clock().Mono // the clock's goroutine looked meanwhile
 	if next, ok := r.roster.Next(); ok && r.virtual(next) <= r.w.now {
 		r.deliver(nil)
 		return

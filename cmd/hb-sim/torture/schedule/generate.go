@@ -193,6 +193,10 @@ func (g *generator) shape(k Kind) Fault {
 		if !g.s.Stores[f.Store].Relay {
 			f.Arg = int(Direct) + g.IntN(2)
 		}
+	case RegionPower:
+		if g.IntN(3) == 0 { // the other region takes over, and gives back
+			f.For += 150 * time.Second
+		}
 	case RelayClone, Pin:
 		f.Arg = g.IntN(2)
 	case TableThrottle, TableLost:

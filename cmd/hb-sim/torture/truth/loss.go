@@ -55,9 +55,43 @@ func (s *Strike) after() time.Duration {
 	}
 }
 
+// takenOver is when the other region tells what one region cannot, whatever is
+// wrong with that one: its lease must have stood for 30 s, or the question have
+// had no answer for blind (60 s), then takeover (30 s), a look at the marks, and
+// gather.
+const takenOver = 60*time.Second + 30*time.Second + 30*time.Second + 20*time.Second
+
+// oneRegion says whether all that may delay a notice within a time is wrong with
+// one region alone.
+func (t *Truth) oneRegion(from, until time.Duration) bool {
+	region := -1
+	for i := range t.strikes {
+		s := &t.strikes[i]
+		after := s.after()
+		if after == 0 || s.At > until || s.At+s.For+after <= from {
+			continue
+		}
+		if s.Class == Bridge || s.Class == Path || region >= 0 && region != s.Region {
+			return false
+		}
+		region = s.Region
+	}
+	return true
+}
+
 // deadline is when an outage must have been told on a channel: bound after it
-// began, or after the last fault that could delay it.
+// began, or after the last fault that could delay it; and not later than the
+// other region takes over.
 func (t *Truth) deadline(from, bound time.Duration, ch int) time.Duration {
+	d := t.undisturbed(from, bound)
+	if over := from + bound + takenOver; d > over && t.oneRegion(from, over) {
+		d = over
+	}
+	return d + t.digest(d, ch)
+}
+
+// undisturbed is bound after an instant, or after the last fault that delays.
+func (t *Truth) undisturbed(from, bound time.Duration) time.Duration {
 	d := from + bound
 	for again := true; again; {
 		again = false
@@ -72,7 +106,7 @@ func (t *Truth) deadline(from, bound time.Duration, ch int) time.Duration {
 			}
 		}
 	}
-	return d + t.digest(d, ch)
+	return d
 }
 
 // digest is how much later it may be for what else was told shortly before, by
