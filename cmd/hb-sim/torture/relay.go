@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/journal"
 	"github.com/hb-mesh/hb-mesh/relay/roster"
 )
 
@@ -57,9 +58,9 @@ func (r *relay) start() {
 	r.boot, r.began = beat.Boot(w.rng.bits()), w.now
 	r.armed, r.inbox, r.ticked = never, r.inbox[:0], 0
 	r.roster = roster.New(w.rosterOptions)
-	r.disk.open()
+	r.disk.Kill()
 	r.links.start(r)
-	r.deliver(&roster.Loaded{Hosts: r.disk.hosts, Lan: r.disk.lan})
+	r.deliver(r.load())
 	r.numbers(0, false)
 	w.truth.relay(r.store)
 }
@@ -147,26 +148,26 @@ func (r *relay) deliver(e roster.Event) {
 
 // handle does what the roster asks for.
 func (r *relay) handle(outs []roster.Out) {
-	var entries []entry
+	var entries []journal.Entry
 	changed := false
 	for _, o := range outs {
 		switch o := o.(type) {
 		case *roster.Changed:
 			o.Transition.Boot = r.boot
-			entries = append(entries, entry{transition: o.Transition, record: o.Record})
+			entries = append(entries, journal.Entry{Transition: o.Transition, Record: o.Record})
 			changed = true
 			if r.w.tracing {
 				r.w.tracef("%s: %s is %v (%v, number %d)", r.who, o.Transition.Host, o.Transition.State, o.Transition.Reason, o.Transition.Number)
 			}
 		case *roster.Forgot:
 			o.Transition.Boot = r.boot
-			entries = append(entries, entry{transition: o.Transition, forget: true})
+			entries = append(entries, journal.Entry{Transition: o.Transition, Forget: true})
 			changed = true
 		case *roster.Noted:
-			entries = append(entries, entry{record: o.Record})
+			entries = append(entries, journal.Entry{Record: o.Record})
 		case *roster.Lan:
 			o.Transition.Boot = r.boot
-			entries = append(entries, entry{transition: o.Transition, lan: &o.Record})
+			entries = append(entries, journal.Entry{Transition: o.Transition, Lan: &o.Record})
 			changed = true
 		case *roster.Shown, *roster.Flaps, *roster.Calm:
 			changed = true
@@ -176,7 +177,7 @@ func (r *relay) handle(outs []roster.Out) {
 	}
 	if len(entries) > 0 {
 		r.later(syncAfter, func() {
-			r.disk.put(entries)
+			_ = r.disk.Append(entries) // a full disk counts what it refuses
 			r.links.written()
 		})
 	}

@@ -195,7 +195,7 @@ func (w *world) strikeRelay(f *schedule.Fault) bool {
 	case schedule.DiskLost:
 		r.reboot(newDisk(&w.rng))
 	case schedule.DiskFull:
-		r.disk.full = true
+		r.disk.fill(true)
 	case schedule.DiskRestored:
 		if r.backup != nil {
 			r.reboot(r.backup.clone())
@@ -235,7 +235,7 @@ func (s *store) relaxRelay(f *schedule.Fault) {
 			r.start()
 		}
 	case schedule.DiskFull:
-		r.disk.full = false
+		r.disk.fill(false)
 	case schedule.RelayClock:
 		r.skew = 0
 	case schedule.RelayClone:

@@ -18,6 +18,8 @@ const (
 	firstWait, mostWait = time.Second, 30 * time.Second
 	// neverAcked is the age of a PUBACK that never came.
 	neverAcked = 1<<32 - 1
+	// entrySize is about what an entry of the journal takes, in bytes.
+	entrySize = 100
 )
 
 // times are those of the shipped relay.
@@ -305,7 +307,8 @@ func (l *uplink) look() {
 // turn says whether it is this region's turn to get entries.
 func (l *uplink) turn() bool {
 	due, _ := l.u.courier.Due(l.to, l.u.r.w.now)
-	return due && len(l.u.r.disk.entries) > 0
+	depth, _ := l.u.r.disk.Backlog()
+	return due && depth > 0
 }
 
 // arm lets the uplink look again, unless it does so earlier.
@@ -342,7 +345,7 @@ func (l *uplink) send(kind beat.Kind) {
 		if n := len(rep.Journal); n > 0 {
 			last := rep.Journal[n-1]
 			u.courier.Left(l.to, max(last.Number, last.Until), w.now)
-			entries = n * entrySize
+			entries = n * entrySize // about
 		}
 	}
 	s.Sent(w.now, rep, entries)
