@@ -15,6 +15,8 @@ type mutant struct {
 	breaks string
 	// files are the changed files: their path in the module, and their text.
 	files map[string]string
+	// unfit is why it cannot be laid over the source; "": it can.
+	unfit string
 	// pkg is the package whose tests are run first; "": none are.
 	pkg string
 }
@@ -32,8 +34,8 @@ func readPatches(root, dir string) ([]mutant, error) {
 	var all []mutant
 	for _, name := range names {
 		m, err := readPatch(root, name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Base(name), err)
+		if err != nil { // the code has changed since: that must not hide the others
+			m.name, m.unfit = strings.TrimSuffix(filepath.Base(name), ".txt"), err.Error()
 		}
 		all = append(all, m)
 	}

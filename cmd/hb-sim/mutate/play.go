@@ -65,6 +65,11 @@ func (o *options) run(ctx context.Context) (survivors int, err error) {
 		if !strings.Contains(m.name, o.only) {
 			continue
 		}
+		if m.unfit != "" {
+			fmt.Printf("%-60s DOES NOT FIT: %s\n", m.name, m.unfit)
+			survivors++
+			continue
+		}
 		r, ok := results[m.key()]
 		if !ok {
 			if r, err = o.try(ctx, &m, known); err != nil {

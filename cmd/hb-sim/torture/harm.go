@@ -85,12 +85,21 @@ func (w *world) version(setting.Kind, string) int64 {
 	return w.said
 }
 
-// silence holds back what people are told of a store, for d.
+// silence holds back what people are told of a store, for longer than d: an
+// operator ends it then.
 func (w *world) silence(region int, s *store, d time.Duration) {
-	id := fmt.Sprintf("sil-%d", w.said)
-	w.say(region, setting.Setting{Kind: setting.Silence, ID: id, Rule: &setting.Rule{
-		ID: id, Kind: setting.Silence, Match: setting.Match{Stores: []string{string(s.id)}}, From: w.wall(), Until: w.wall().Add(d), By: "anna",
+	s.silence = fmt.Sprintf("sil-%d", w.said)
+	w.say(region, setting.Setting{Kind: setting.Silence, ID: s.silence, Rule: &setting.Rule{
+		ID: s.silence, Kind: setting.Silence, Match: setting.Match{Stores: []string{string(s.id)}}, From: w.wall(), Until: w.wall().Add(d + time.Hour), By: "anna",
 	}})
+}
+
+// unsilence ends the silence of a store, in either region.
+func (w *world) unsilence(region int, s *store) {
+	if s.silence != "" {
+		w.say(region, setting.Setting{Kind: setting.Silence, ID: s.silence, Deleted: true})
+		s.silence = ""
+	}
 }
 
 // maintain says that a store may be off, for d.

@@ -156,6 +156,9 @@ func (r *relay) handle(outs []roster.Out) {
 			o.Transition.Boot = r.boot
 			entries = append(entries, journal.Entry{Transition: o.Transition, Record: o.Record})
 			changed = true
+			if o.Transition.State == beat.Missing {
+				r.w.truth.vanished(r.store, o.Transition.Host)
+			}
 			if r.w.tracing {
 				r.w.tracef("%s: %s is %v (%v, number %d)", r.who, o.Transition.Host, o.Transition.State, o.Transition.Reason, o.Transition.Number)
 			}

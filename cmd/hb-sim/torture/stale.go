@@ -47,7 +47,7 @@ func (w *world) staleWill(s *store) {
 		p.step(nil)
 		for i := range s.past {
 			x := &s.past[i]
-			if x.region != g || p.life == 0 || !p.up {
+			if x.region != g || !p.up || s.relay == nil || x.who != s.relay.who {
 				continue
 			}
 			before := p.sight(s)

@@ -68,6 +68,8 @@ func (w *world) mend(f *schedule.Fault) {
 		}
 	case schedule.HostFail:
 		s.tills[f.Host].failing = false
+	case schedule.Silence:
+		w.unsilence(w.rng.below(len(w.names)), s)
 	case schedule.StorePower:
 		s.power(true)
 	case schedule.Mass:

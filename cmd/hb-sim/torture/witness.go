@@ -131,6 +131,13 @@ func (t *witness) told(region int, ch incident.Channel, n *incident.Notice) {
 	}
 }
 
+// vanished says that a relay calls a host missing.
+func (t *witness) vanished(s *store, id beat.HostID) {
+	if _, h := t.w.find(s.id, id); h >= 0 && t.w.now > backupAt {
+		t.truth.Vanished(t.w.now, s.index, h)
+	}
+}
+
 // unfenced says that a process hands over a notice without its region's lease.
 func (t *witness) unfenced(p *process, o *incident.Publish) {
 	t.truth.Unfenced(t.w.now, p.region, t.w.tables.ailing[p.region] != ailment{}, "notice "+short(o.Notice.ID)+" of "+p.name)

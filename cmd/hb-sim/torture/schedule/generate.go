@@ -43,8 +43,12 @@ func Generate(seed uint64, s *Schedule) {
 	case p < 4: // nothing happens
 	case p < 14:
 		g.around(Calm+g.upTo(window), 1+g.IntN(4)) // nothing goes down
-	case p < 32:
+	case p < 30:
 		g.messy()
+	case p < 38:
+		g.hushed()
+	case p < 42:
+		g.dead()
 	default:
 		g.nasty()
 	}
@@ -107,6 +111,33 @@ func (g *generator) nasty() {
 	}
 }
 
+// hushed is an outage while an operator's word holds back what people are told.
+func (g *generator) hushed() {
+	word := g.shape([...]Kind{Silence, Silence, Hours, Maintenance}[g.IntN(4)])
+	word.At, word.For = Calm+g.upTo(5*time.Second), 40*time.Second+g.upTo(100*time.Second)
+	outage := g.outage()
+	outage.At, outage.For = word.At+g.upTo(30*time.Second), g.lasts()
+	outage.Store = word.Store
+	outage.Host = g.IntN(len(g.s.Stores[word.Store].Hosts))
+	g.s.Faults = append(g.s.Faults, word, outage)
+	g.around(outage.At, g.IntN(3))
+}
+
+// dead is a region that dies, maybe twice, and an outage meanwhile.
+func (g *generator) dead() {
+	f := g.shape(RegionPower)
+	f.At, f.For = Calm+g.upTo(window), 60*time.Second+g.upTo(120*time.Second)
+	outage := g.outage()
+	outage.At, outage.For = f.At+g.upTo(f.For), g.lasts()
+	g.s.Faults = append(g.s.Faults, f, outage)
+	if g.IntN(2) == 0 {
+		again := f
+		again.At = f.At + f.For + 80*time.Second + g.upTo(60*time.Second)
+		g.s.Faults = append(g.s.Faults, again)
+	}
+	g.around(f.At, g.IntN(3))
+}
+
 // around lets n faults strike near the boundaries after an instant.
 func (g *generator) around(from time.Duration, n int) {
 	at := from
@@ -127,8 +158,18 @@ func (g *generator) around(from time.Duration, n int) {
 func (g *generator) await(f *Fault) {
 	f.On, f.Nth = 1+Moment(g.IntN(int(moments)-1)), 1+g.IntN(3) //nolint:gosec // a few
 	f.At = max(Calm, f.At-20*time.Second)
-	if g.IntN(2) == 0 {
+	switch g.IntN(4) {
+	case 0:
 		f.Late = 1 + g.upTo(120*time.Millisecond)
+	case 1:
+		f.Late = time.Millisecond / 2
+	default:
+	}
+	if g.IntN(2) == 0 { // what tears a notice's claim, send and mark apart
+		kinds := [...]Kind{NodeKill, NodePower, NodeStall, NodeStall, NodeDrain, TableRefuse, TableLost, ChannelLost, ChannelFail, BridgeCut, RegionPower}
+		torn := g.shape(kinds[g.IntN(len(kinds))])
+		torn.At, torn.On, torn.Nth, torn.Late = f.At, f.On, f.Nth, f.Late
+		*f = torn
 	}
 }
 

@@ -20,7 +20,7 @@ func (t *Truth) closure() {
 			t.Judges(Closure)
 			switch x.Change {
 			case "open":
-				if x.K < last {
+				if x.K <= last {
 					t.Fail(Closure, x.At, fmt.Sprintf("a fault of %s (k=%d) came after its recovery (k=%d)", subject(x.Store, x.Host), x.K, last))
 				}
 				open, first = true, x.K

@@ -273,3 +273,22 @@ func (t *Truth) nodeTrouble(from, until time.Duration) bool {
 	}
 	return false
 }
+
+// Vanished says that a relay calls a host missing. It must have been away, or
+// its relay, within what the host had promised.
+func (t *Truth) Vanished(at time.Duration, s, h int) {
+	st := &t.stores[s]
+	x := &st.hosts[h]
+	from := at - 2*x.interval - 5*time.Second
+	if st.odd || st.torn() || x.moved || x.flips() || st.down.again(from, at, warmUp) {
+		return
+	}
+	t.Judges(Falsity)
+	if !x.dead.held(from, at, 0) && !x.cable.held(from, at, 0) {
+		t.Fail(Falsity, at, subject(s, h)+" is missing for its relay, and is not")
+	}
+}
+
+// flips says whether a host came and went often: a relay holds on to the worse
+// of its states then.
+func (h *host) flips() bool { return len(h.dead.spans)+len(h.cable.spans) > 4 }
