@@ -55,7 +55,9 @@ func TestPowerIsCutAgainAndAgain(t *testing.T) {
 	}
 }
 
-// runUntilKilled runs a child that appends, and reads what it is promised.
+// runUntilKilled runs a child that appends, and reads what it is promised. It is
+// killed so long after its journal was open; one in five is while it opens, or
+// soon after.
 func runUntilKilled(t *testing.T, dir string, l *ledger, after time.Duration) {
 	t.Helper()
 	cmd := child(t, "append", dir)
@@ -68,9 +70,16 @@ func runUntilKilled(t *testing.T, dir string, l *ledger, after time.Duration) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	early := rand.IntN(5) == 0
+	kill := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 	defer kill.Stop()
+	if early {
+		kill.Reset(after)
+	}
 	for scanner := bufio.NewScanner(out); scanner.Scan(); {
+		if strings.HasPrefix(scanner.Text(), "open") && !early {
+			kill.Reset(after)
+		}
 		l.read(t, scanner.Text())
 	}
 	if err := cmd.Wait(); err == nil || stderr.Len() > 0 {
