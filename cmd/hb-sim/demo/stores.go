@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo/fleet"
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo/wire"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -139,15 +141,14 @@ type crowd struct {
 }
 
 func (c crowd) unplug(ctx context.Context) error {
+	var g errgroup.Group
 	if c.k == c.demo.o.Stores {
-		done := make(chan error, 1)
-		go func() { done <- c.demo.relay.unplug(ctx) }()
-		defer func() { <-done }()
+		g.Go(func() error { return c.demo.relay.unplug(ctx) })
 	}
 	if c.demo.fleet != nil {
 		c.demo.fleet.Kill(c.k)
 	}
-	return nil
+	return g.Wait()
 }
 
 func (c crowd) plug(ctx context.Context) error {

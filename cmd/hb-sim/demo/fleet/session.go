@@ -55,7 +55,7 @@ func (s *store) attempt(l *life, r int) ending {
 		defer close(over)
 		c.read()
 	}()
-	end := c.serve(over)
+	end := c.serve()
 	stop()
 	if end == lost {
 		_ = wire.Reset(c.conn)
@@ -136,7 +136,7 @@ func (c *session) drained() {
 	}
 }
 
-func (c *session) serve(over <-chan struct{}) (end ending) {
+func (c *session) serve() ending {
 	defer func() {
 		go c.drained()
 	}()
