@@ -62,7 +62,8 @@ func (s *Strike) after() time.Duration {
 const takenOver = 60*time.Second + 30*time.Second + 30*time.Second + 20*time.Second
 
 // oneRegion says whether all that may delay a notice within a time is wrong with
-// one region alone.
+// one region alone. A channel that refuses while another one takes the notice is
+// waited for.
 func (t *Truth) oneRegion(from, until time.Duration) bool {
 	region := -1
 	for i := range t.strikes {
@@ -71,7 +72,7 @@ func (t *Truth) oneRegion(from, until time.Duration) bool {
 		if after == 0 || s.At > until || s.At+s.For+after <= from {
 			continue
 		}
-		if s.Class == Bridge || s.Class == Path || region >= 0 && region != s.Region {
+		if s.Class == Bridge || s.Class == Path || s.Class == Channel || region >= 0 && region != s.Region {
 			return false
 		}
 		region = s.Region
