@@ -4,9 +4,9 @@
 //
 //	schedule ── faults ──► world ── what really happened ──► truth ── judges ──► violations
 //	                         │
-//	   tills ─► roster ─► uplink ═ links ═ node ─► table, channels, the other region
+//	   tills ─► roster ─► wan ═══ links ═══ node ─► table, channels, the other region
 //
-// The decisions are those of the shipped packages: roster and uplink of the
+// The decisions are those of the shipped packages: roster and wan of the
 // relay, node (lease, link, presence, incident) and record of the broker, and
 // the codecs between them. Only sockets, disks, the table and the channels are
 // twins. There is one virtual clock, one queue of events in the order of (time,

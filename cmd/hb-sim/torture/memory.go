@@ -11,7 +11,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
-// lookResult is the leases of both regions, as the replica shows them.
+// look reads the leases of both regions, as the replica shows them.
 func (p *process) look(o *lease.Look) {
 	t := &p.w.tables
 	t.read(p, func(ok bool) node.Event {
