@@ -49,6 +49,7 @@ func (w *world) reaches(p *process, m schedule.Moment) {
 		if x.left--; x.left > 0 {
 			continue
 		}
+		w.cover.moments[m]++
 		f := *x.fault
 		f.Region, f.Node = p.region^f.Region, p.index%nodesPerRegion
 		late := f.Late

@@ -290,4 +290,8 @@ func (p *process) settings() {
 func (p *process) fleet() *setting.Fleet { return p.w.fleetOf(p.region) }
 
 // news is what people may know.
-func (p *process) news(node.Out) {}
+func (p *process) news(o node.Out) {
+	if d, ok := o.(*presence.Decided); ok {
+		p.w.cover.decided(&d.Verdict)
+	}
+}

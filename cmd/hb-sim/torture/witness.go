@@ -113,6 +113,7 @@ func (t *witness) told(region int, ch incident.Channel, n *incident.Notice) {
 	for i := range n.Items {
 		it := &n.Items[i]
 		s, h := w.find(it.Store, it.Host)
+		w.cover.told(it)
 		if s >= 0 {
 			t.last[s] = string(it.Incident)
 		}
@@ -180,6 +181,7 @@ var classes = [schedule.Kinds]truth.Class{ //nolint:gochecknoglobals // a consta
 // strikes tells of a fault that begins.
 func (t *witness) strikes(f *schedule.Fault) {
 	now := t.w.now
+	t.w.cover.struck = append(t.w.cover.struck, f.Kind)
 	t.truth.Strikes(truth.Strike{At: now, For: f.For, Class: classes[f.Kind], Region: f.Region, Alone: f.Kind == schedule.RegionAlone, Store: f.Store, Many: many(f)})
 	switch f.Kind { //nolint:exhaustive // the others are told otherwise
 	case schedule.Silence:

@@ -50,6 +50,7 @@ type world struct {
 	tracing bool
 	trace   func(line string)
 	failure *truth.Violation
+	cover   cover
 }
 
 // store is one restaurant.
@@ -113,6 +114,7 @@ func (w *world) reset(seed uint64) {
 	w.spelled = w.rng.one(8)
 	w.now, w.events, w.steps, w.failure = 0, 0, 0, nil
 	w.queue.reset()
+	w.cover.reset()
 	w.steady = false
 	w.tables.reset()
 	w.bridge.cut, w.bridge.delay, w.bridge.refuse = [2]bool{}, 0, false

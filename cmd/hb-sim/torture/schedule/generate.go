@@ -156,7 +156,10 @@ func (g *generator) around(from time.Duration, n int) {
 
 // await lets a fault strike at a moment of the mesh, not at an instant.
 func (g *generator) await(f *Fault) {
-	f.On, f.Nth = 1+Moment(g.IntN(int(moments)-1)), 1+g.IntN(3) //nolint:gosec // a few
+	f.On, f.Nth = 1+Moment(g.IntN(int(Moments)-1)), 1+g.IntN(3) //nolint:gosec // a few
+	if f.On == Loads || f.On == Readies {
+		f.Nth = 1
+	}
 	f.At = max(Calm, f.At-20*time.Second)
 	switch g.IntN(4) {
 	case 0:

@@ -123,9 +123,9 @@ const (
 	Loads                       // a node that became active loads the table
 	Readies                     // and is ready
 
-	moments
+	Moments
 )
 
-var momentNames = [moments]string{"", "decide", "ask", "forward", "claim", "publish", "told", "mark", "look", "load", "ready"}
+var momentNames = [Moments]string{"", "decide", "ask", "forward", "claim", "publish", "told", "mark", "look", "load", "ready"}
 
-func (m Moment) String() string { return momentNames[m%moments] }
+func (m Moment) String() string { return momentNames[m%Moments] }
