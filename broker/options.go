@@ -77,7 +77,9 @@ type Options struct {
 	// other region, TableTimeout a call of the table.
 	Grace, Settle, SettleMax, Reask, Blind, ByeLasts time.Duration
 	Gather, GatherLan, Takeover, AskAgain            time.Duration
-	AskTimeout, TableTimeout                         time.Duration
+	// Burst is how many notices of a minute go at once: incident's.
+	Burst                    int
+	AskTimeout, TableTimeout time.Duration
 	// MailTimeout is how long the other region has to answer by the table, where
 	// it does not answer by HTTPS. LeaseFor is how long a node's lease lasts
 	// without a renewal; it is renewed every LeaseRenew.
@@ -130,7 +132,7 @@ func DefaultOptions() Options {
 	return Options{
 		MQTTAddr: gate.DefaultMQTTAddr, HTTPAddr: gate.DefaultHTTPAddr,
 		Grace: p.Grace, Settle: p.Settle, SettleMax: p.SettleMax, Reask: p.Reask, Blind: p.Blind, ByeLasts: p.ByeLasts,
-		Gather: b.Gather, GatherLan: b.GatherLan, Takeover: b.Takeover, AskAgain: b.AskAgain,
+		Gather: b.Gather, GatherLan: b.GatherLan, Burst: b.Burst, Takeover: b.Takeover, AskAgain: b.AskAgain,
 		AskTimeout: peer.DefaultTimeout, TableTimeout: DefaultTableTimeout, MailTimeout: link.DefaultMail,
 		LeaseFor: lease.DefaultFor, LeaseRenew: lease.DefaultRenew,
 		BirthWithin: gate.DefaultBirthWithin, HistoryFor: DefaultHistoryFor,
@@ -159,6 +161,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("two regions: their shared secret has at least %d bytes", peer.MinSecret)
 	case o.Table == nil:
 		return errors.New("no table")
+	case o.Burst < 1:
+		return errors.New("burst: at least one notice of a minute goes at once")
 	case o.Grace < 0 || o.Settle < 0 || o.SettleMax < 0 || o.Blind < 0 || o.Gather < 0 || o.GatherLan < 0:
 		return errors.New("a time is negative")
 	case o.LeaseRenew <= 0 || o.LeaseFor < 2*o.LeaseRenew:

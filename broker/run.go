@@ -135,7 +135,7 @@ func (b *Broker) nodeOptions() node.Options {
 	p := &o.Presence
 	p.Grace, p.Settle, p.SettleMax, p.Reask, p.Blind, p.ByeLasts = b.o.Grace, b.o.Settle, b.o.SettleMax, b.o.Reask, b.o.Blind, b.o.ByeLasts
 	i := &o.Incident
-	i.Gather, i.GatherLan, i.Takeover, i.AskAgain, i.Programs = b.o.Gather, b.o.GatherLan, b.o.Takeover, b.o.AskAgain, b.o.Programs
+	i.Gather, i.GatherLan, i.Takeover, i.AskAgain, i.Programs, i.Burst = b.o.Gather, b.o.GatherLan, b.o.Takeover, b.o.AskAgain, b.o.Programs, b.o.Burst
 	for _, ch := range b.o.Channels {
 		i.Channels = append(i.Channels, ch.Name())
 		if l, ok := ch.(interface{ Local() bool }); ok && l.Local() {

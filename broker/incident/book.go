@@ -16,6 +16,8 @@ const (
 	// DefaultGatherLan is how long they wait once two hosts have vanished: more
 	// may follow, and then the LAN is dead (L3).
 	DefaultGatherLan = 10 * time.Second
+	// DefaultBurst is what people read one by one.
+	DefaultBurst = 2
 	// DefaultTakeover is how long a region holds a transition that the other
 	// one is to tell, before it asks.
 	DefaultTakeover = 30 * time.Second
@@ -50,12 +52,15 @@ type Options struct {
 	// Gather is how long what happens in a store waits for more; GatherLan how
 	// long once two of its hosts have vanished.
 	Gather, GatherLan, Takeover, AskAgain time.Duration
+	// Burst is how many notices of a minute go at once, of faults and of
+	// recoveries each; what follows goes into a digest (I6).
+	Burst int
 }
 
 // DefaultOptions are the options of a fleet; Region, Regions, Node, Term and
 // Channels are left to the caller.
 func DefaultOptions() Options {
-	return Options{Gather: DefaultGather, GatherLan: DefaultGatherLan, Takeover: DefaultTakeover, AskAgain: DefaultAskAgain}
+	return Options{Gather: DefaultGather, GatherLan: DefaultGatherLan, Burst: DefaultBurst, Takeover: DefaultTakeover, AskAgain: DefaultAskAgain}
 }
 
 // Book holds the incidents of a region, and the notices on their way.

@@ -6,12 +6,9 @@ import (
 	"time"
 )
 
-// The storm budget (I6): the first atOnce notices of a minute go at once; what
-// follows goes into a digest, after digestAfter, and while it grows.
-const (
-	atOnce       = 2
-	budgetWindow = time.Minute
-)
+// budgetWindow is what Options.Burst is counted in: what follows goes into a
+// digest, after digestAfter, and while it grows (I6).
+const budgetWindow = time.Minute
 
 var digestAfter = [...]time.Duration{10 * time.Second, 60 * time.Second, 5 * time.Minute}
 
@@ -47,7 +44,7 @@ func (b *Book) room(g *budget) bool {
 	for len(g.recent) > 0 && b.now.Mono-g.recent[0] >= budgetWindow {
 		g.recent = g.recent[1:]
 	}
-	if g.stage > 0 || len(g.recent) >= atOnce {
+	if g.stage > 0 || len(g.recent) >= b.opt.Burst {
 		return false
 	}
 	g.recent = append(g.recent, b.now.Mono)

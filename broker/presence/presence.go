@@ -116,7 +116,7 @@ type Presence struct {
 func New(opt Options, now beat.Now) *Presence {
 	p := &Presence{
 		opt: opt, started: now, now: now, settleAt: now.Mono + opt.Settle, freshFrom: now.Mono, lastAsked: now.Mono - askGather,
-		back: comebacks{from: now.Mono}, peer: newPeer(now.Mono, opt.Blind), fleet: fleet{blind: opt.Blind, dueAt: never},
+		back: newComebacks(now.Mono, opt.Settle), peer: newPeer(now.Mono, opt.Blind), fleet: fleet{blind: opt.Blind, dueAt: never},
 		stores: make(map[beat.StoreID]*store), asks: make(map[uint64]*inflight),
 		names: make(map[beat.HostID]beat.HostID), saidFleet: RegionWell, origins: []origin{{opt.Node, opt.Term}},
 	}

@@ -8,10 +8,17 @@ type comebacks struct {
 	from    time.Duration // when the settling began
 	buckets [comebackWindow]uint32
 	last    int // the second of the newest bucket, since from
+	window  int // over how many seconds they are counted, at most comebackWindow
+}
+
+// newComebacks counts from an instant on, over a quarter of the shortest
+// settling.
+func newComebacks(from, settle time.Duration) comebacks {
+	return comebacks{from: from, window: min(max(int(settle/(4*time.Second)), 1), comebackWindow)}
 }
 
 const (
-	// comebackWindow is over how many seconds comebacks are counted, and
+	// comebackWindow is over how many seconds comebacks are counted at most, and
 	// comebackShare the part of the expected stores that is few: one of so many.
 	comebackWindow = 15
 	comebackShare  = 1_000
@@ -42,13 +49,13 @@ func (c *comebacks) few(now time.Duration, expected int) time.Duration {
 		most-- // under, not at
 	}
 	var sum uint32
-	for i := range comebackWindow {
+	for i := range c.window {
 		sec := c.last - i
 		if sec < 0 {
 			break
 		}
 		if sum += c.buckets[sec%comebackWindow]; sum > most {
-			return c.from + time.Duration(sec+comebackWindow)*time.Second
+			return c.from + time.Duration(sec+c.window)*time.Second
 		}
 	}
 	return now
@@ -85,7 +92,7 @@ func (p *Presence) settle() {
 // freshness counts from now. Sessions stay. What the other region said before,
 // and what was unanswered, is no evidence any more.
 func (p *Presence) woke() {
-	p.settled, p.settleAt, p.back = false, p.now.Mono+p.opt.Settle, comebacks{from: p.now.Mono}
+	p.settled, p.settleAt, p.back = false, p.now.Mono+p.opt.Settle, newComebacks(p.now.Mono, p.opt.Settle)
 	p.freshFrom = p.now.Mono
 	for _, s := range p.sorted() {
 		s.back = s.session == sessionOpen

@@ -34,6 +34,7 @@ type config struct {
 	Peer      other            `yaml:"peer"`
 	Table     memory           `yaml:"table"`
 	Channels  []channel        `yaml:"channels"`
+	Burst     int              `yaml:"burst" help:"how many notices of a minute go at once; what follows goes into a digest"`
 	Keys      []key            `yaml:"keys"`
 	Times     times            `yaml:"times"`
 	Log       settings.Logging `yaml:"log"`
@@ -110,7 +111,7 @@ func defaults() *config {
 	return &config{
 		MQTT: door{Address: o.MQTTAddr}, HTTP: door{Address: o.HTTPAddr},
 		Table:    memory{Backend: "dynamodb", Name: "hb-mesh"},
-		Channels: nil,
+		Channels: nil, Burst: o.Burst,
 		Times: times{
 			Grace: o.Grace, Settle: o.Settle, SettleMax: o.SettleMax, Reask: o.Reask, Ask: o.AskTimeout, Blind: o.Blind,
 			Gather: o.Gather, GatherLan: o.GatherLan,

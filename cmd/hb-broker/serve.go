@@ -80,7 +80,7 @@ func (c *config) options(log *slog.Logger, reg *prometheus.Registry) (broker.Opt
 	o.MQTTTLS, o.HTTPTLS = gate.TLS{CertFile: c.MQTT.CertFile, KeyFile: c.MQTT.KeyFile}, gate.TLS{CertFile: c.HTTP.CertFile, KeyFile: c.HTTP.KeyFile}
 	o.PeerURL, o.PeerSecret, o.Link = c.Peer.URL, []byte(string(c.Peer.Secret)), c.Link
 	o.Grace, o.Settle, o.Reask, o.Blind, o.ByeLasts = c.Times.Grace, c.Times.Settle, c.Times.Reask, c.Times.Blind, c.Times.ByeLasts
-	o.SettleMax, o.GatherLan = c.Times.SettleMax, c.Times.GatherLan
+	o.SettleMax, o.GatherLan, o.Burst = c.Times.SettleMax, c.Times.GatherLan, c.Burst
 	o.Gather, o.Takeover, o.AskAgain, o.AskTimeout = c.Times.Gather, c.Times.Takeover, c.Times.AskAgain, c.Times.Ask
 	o.MailTimeout, o.LeaseFor, o.LeaseRenew, o.NodeURL = c.Times.Mail, c.Times.Lease, c.Times.Renew, c.NodeURL
 	o.HistoryFor, o.Logger, o.Registry, o.Version = c.Times.History, log, reg, version

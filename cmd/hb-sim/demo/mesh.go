@@ -146,6 +146,10 @@ func (d *Demo) newRegion(r beat.Region, l *life) (program, error) {
 	}
 	o.Keys = staticKeys()
 	o.Grace, o.Settle, o.Blind, o.Takeover, o.AskTimeout = grace, settle, blind, takeover, askTimeout
+	o.GatherLan = gatherLan
+	if d.o.Stores <= fewStores {
+		o.Burst = visitorBurst
+	}
 	o.Reask, o.AskAgain, o.MailTimeout = reask, reask, takeover
 	o.Backup = d.backup
 	o.Link, o.Zone, o.OpenReads = "http://"+d.ports.http(r)+"/", time.Local, true

@@ -27,7 +27,12 @@ const (
 	reask          = 2 * time.Second
 	takeover       = 5 * time.Second
 	blind          = 8 * time.Second
+	gatherLan      = 4 * time.Second
 )
+
+// visitorBurst is how many notices of a minute go at once in a demo of few
+// stores: a visitor breaks one thing after the other.
+const visitorBurst = 20
 
 // The times that follow from those.
 const (
