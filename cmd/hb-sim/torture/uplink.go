@@ -351,7 +351,7 @@ func (l *uplink) send(kind beat.Kind) {
 	s.Sent(w.now, rep, entries)
 	l.sent++
 	k := packet{kind: packetReport, seq: l.sent}
-	if rep.Picture == nil && rep.Journal == nil && !w.rng.one(4) {
+	if rep.Picture == nil && rep.Journal == nil && !w.rng.one(8) {
 		k.report = rep // most steady ones are not really written, for speed
 	} else {
 		k.raw = rep.Encode()
