@@ -301,6 +301,9 @@ func (b *Book) recover(inc *incident) {
 	case cancelled, frozen, gathering, digesting:
 		b.cancel(f)
 		b.cancel(inc.recovery)
+		if b.teller(inc) == b.opt.Region { // programs may know, of a silence that is over
+			b.tellPrograms([]*step{inc.recovery})
+		}
 	case leaving, checking:
 		inc.recovery.phase = waiting
 	case held:

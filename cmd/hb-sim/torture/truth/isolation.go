@@ -27,7 +27,7 @@ func (t *Truth) isolation() {
 					if !slices.Contains(t.names, x.Incident) {
 						t.names = append(t.names, x.Incident)
 					}
-				case x.Host < 0 && !t.outBefore(x.Store, s.At) && !t.out(x.Store, t.since(x), x.At):
+				case (x.Kind == "store-down" || x.Kind == "relay-dead") && !t.outBefore(x.Store, s.At) && !t.out(x.Store, t.since(x), x.At):
 					t.Fail(Isolation, x.At, "a region that sees nobody told of "+subject(x.Store, -1))
 				}
 			}

@@ -181,8 +181,12 @@ func (t *Truth) hostLoss(s, i int) {
 func (t *Truth) mustTell(s, h int, d span, bound time.Duration) {
 	until := min(d.until, t.End)
 	for ch := range t.channels() {
-		by := t.deadline(d.from, bound, ch)
-		if until < by || t.hushed(s, ch, d.from-time.Minute, by) {
+		from := t.due(s, ch, d.from)
+		if from == never {
+			continue
+		}
+		by := t.deadline(from, bound, ch)
+		if until < by || t.hushed(s, ch, from+time.Second, by) {
 			continue
 		}
 		t.Judges(Loss)

@@ -264,7 +264,7 @@ func (t *Truth) Unfenced(at time.Duration, region int, ails bool, what string) {
 	}
 	for i := range t.strikes {
 		s := &t.strikes[i]
-		if s.Class == Table && s.Region == region && s.At <= at && s.At+s.For+inFlight >= at {
+		if s.Class == Table && s.Region == region && s.At <= at && s.At+s.For+5*time.Second >= at {
 			return
 		}
 	}

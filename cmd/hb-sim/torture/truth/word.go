@@ -69,6 +69,24 @@ func (t *Truth) hushed(s, ch int, from, until time.Duration) bool {
 	return false
 }
 
+// due is from when on a channel is to be told of an outage that began at from:
+// once a silence is over, it is; never: an operator's word may hold it for long.
+func (t *Truth) due(s, ch int, from time.Duration) time.Duration {
+	at := from
+	for _, w := range t.stores[s].said {
+		switch {
+		case ch == Programs && (w.word == Silenced || w.word == Acked):
+		case w.word == Silenced && w.from <= from+2*time.Minute && w.until+time.Minute >= from:
+			at = max(at, w.until+41*time.Second)
+		case w.word == Acked, w.word == Maintained:
+			return never
+		case w.word == Closed && w.from <= from+2*time.Minute:
+			at = max(at, w.until+2*time.Minute+time.Minute+41*time.Second)
+		}
+	}
+	return at
+}
+
 // known is how long a word takes to be known in both regions: its replication,
 // and a refresh.
 const known = 8 * time.Second
