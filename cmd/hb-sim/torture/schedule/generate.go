@@ -49,6 +49,8 @@ func Generate(seed uint64, s *Schedule) {
 		g.hushed()
 	case p < 42:
 		g.dead()
+	case p < 47:
+		g.split()
 	default:
 		g.nasty()
 	}
@@ -136,6 +138,19 @@ func (g *generator) dead() {
 		g.s.Faults = append(g.s.Faults, again)
 	}
 	g.around(f.At, g.IntN(3))
+}
+
+// split is a store that one region cannot see, while the nodes of the other one
+// come and go: nothing is down.
+func (g *generator) split() {
+	cut := g.shape(PathCut)
+	cut.At, cut.For, cut.Arg = Calm+g.upTo(window), 100*time.Second+g.upTo(60*time.Second), 0
+	node := g.shape([...]Kind{NodeKill, NodePower, NodeStall, NodeStall}[g.IntN(4)])
+	node.Region, node.At, node.For = 1-cut.Region, cut.At+20*time.Second+g.upTo(50*time.Second), 8*time.Second+g.upTo(16*time.Second)
+	other := node
+	other.Node = 1 - node.Node
+	g.s.Faults = append(g.s.Faults, cut, node, other)
+	g.around(node.At, g.IntN(2))
 }
 
 // around lets n faults strike near the boundaries after an instant.

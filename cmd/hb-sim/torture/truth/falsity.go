@@ -84,6 +84,9 @@ func (t *Truth) falsity() {
 			continue
 		}
 		if x.OneSided && t.apart(x.Region, from, x.At) {
+			if t.tooSoon(x) {
+				t.Fail(Falsity, x.At, subject(x.Store, x.Host)+" was told as seen from one side before blind was over")
+			}
 			continue
 		}
 		if why := t.untrue(x, from); why != "" {
@@ -96,6 +99,35 @@ func (t *Truth) falsity() {
 // apart says whether a region could not ask the other within a time.
 func (t *Truth) apart(g int, from, until time.Duration) bool {
 	return t.bridge.held(from, until, tail) || t.region[1-g].held(from, until, tail)
+}
+
+// blindFor is how long a region must have waited for the other one's answer
+// before it tells of a store by itself: blind, after a loss that followed the
+// last proof of life by grace.
+const blindFor = 60 * time.Second
+
+// tooSoon says whether a store was told as seen from one side before blind,
+// although the relay had a session in the other region, and that one lived.
+func (t *Truth) tooSoon(x *Told) bool {
+	g := 1 - x.Region
+	return x.Host < 0 && x.Kind == "store-down" && !t.skewed && x.At-x.Since < blindFor &&
+		!t.stores[x.Store].path[g].held(0, x.At, tail) && t.region[g].longest(10*time.Second, x.At, tail) < regionGone
+}
+
+// underStore says whether a host that did not beat by itself to a region was
+// told although its store's relay was away, and the host no longer than that.
+func (t *Truth) underStore(x *Told) bool {
+	st := &t.stores[x.Store]
+	h := &st.hosts[x.Host]
+	if !st.relayed || h.direct || h.moved || h.cable.held(0, x.At, 0) {
+		return false
+	}
+	for _, d := range st.down.spans {
+		if d.from > 0 && d.from < x.At-20*time.Second && d.until > x.At && !h.dead.again(d.from-5*time.Minute, d.from-1, 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // untrue says what a told fault of a store or a host falsely claims; "": it is
@@ -113,6 +145,9 @@ func (t *Truth) untrue(x *Told, from time.Duration) string {
 	case "host-missing", "did-not-come-up":
 		if !t.hostOut(x, from) {
 			return "missing"
+		}
+		if x.Kind == "host-missing" && x.Host >= 0 && t.underStore(x) {
+			return "missing by itself, while its store was down"
 		}
 	case "host-failing":
 		if x.Host >= 0 && !st.hosts[x.Host].failing {

@@ -27,6 +27,7 @@ func (t *Truth) Judge() (v Violation, ok bool) {
 		t.convergence()
 		t.storm()
 		t.restart()
+		t.conflicts()
 	}
 	return t.first, t.first.Property == 0
 }

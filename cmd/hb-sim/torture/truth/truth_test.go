@@ -123,9 +123,22 @@ func TestJudges(t *testing.T) {
 			h.BridgeIs(90*s, false)
 			h.PathIs(200*s, 0, 0, true)
 			h.BridgeIs(200*s, true)
-			told(h, 185*s, "open", "store-down", 1, func(x *truth.Told) { x.OneSided = true })
+			told(h, 185*s, "open", "store-down", 1, func(x *truth.Told) { x.OneSided, x.Since = true, 98*s })
 			told(h, 205*s, "recovered", "store-down", 2, nil)
 		}, 0},
+		{"a region does not wait for the other one's answer", func(h *truth.Truth) {
+			h.PathIs(100*s, 0, 0, false)
+			h.BridgeIs(90*s, false)
+			h.PathIs(200*s, 0, 0, true)
+			h.BridgeIs(200*s, true)
+			told(h, 145*s, "open", "store-down", 1, func(x *truth.Told) { x.OneSided, x.Since = true, 98*s })
+			told(h, 205*s, "recovered", "store-down", 2, nil)
+		}, truth.Falsity},
+		{"a host is told beside its store", func(h *truth.Truth) {
+			down(h, 100*s, 0)
+			told(h, 145*s, "open", "store-down", 1, nil)
+			told(h, 146*s, "open", "host-missing", 1, func(x *truth.Told) { x.Host, x.Incident, x.Since = 0, "B", 98*s })
+		}, truth.Falsity},
 		{"a region restarts beside a cut path, and the store is told to be down", func(h *truth.Truth) {
 			h.PathIs(100*s, 0, 0, false)
 			h.RegionIs(110*s, 1, false)
@@ -234,7 +247,7 @@ func TestJudges(t *testing.T) {
 			h.PathIs(100*s, 0, 0, false)
 			h.PathIs(200*s, 0, 0, true)
 			h.BridgeIs(200*s, true)
-			told(h, 180*s, "open", "store-down", 1, func(x *truth.Told) { x.OneSided = true })
+			told(h, 180*s, "open", "store-down", 1, func(x *truth.Told) { x.OneSided, x.Since = true, 98*s })
 			told(h, 205*s, "recovered", "store-down", 2, nil)
 		}, truth.Isolation},
 	} {
