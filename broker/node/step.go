@@ -38,7 +38,7 @@ func (n *Node) stepLease(e lease.Event) {
 	if n.waking && !n.lease.Waking() && !n.over {
 		n.awake()
 	}
-	if r, ok := e.(*lease.Read); ok && r.Theirs != nil && n.ready && !n.over {
+	if r, ok := e.(*lease.Read); ok && r.Theirs != nil && n.ready && !n.waking && !n.over { // one that was queued in a stall is none
 		n.theirLease(r.Theirs)
 	}
 }
