@@ -17,7 +17,7 @@ A test that cannot fail shows nothing. So the decision code is broken on purpose
 one small change at a time, and the simulation has to notice within ` + fmt.Sprint(o.seeds) + ` seeds.
 ` + "`make mutants`" + ` lays each change over the source for one build (no switch exists in
 what is shipped), and prints this table. How the properties read is said in
-[how decisions are made](decisions.md).
+[the invariants](invariants.md).
 
 ## Made by hand
 

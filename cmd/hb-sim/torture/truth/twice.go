@@ -31,9 +31,13 @@ func (t *Truth) duplicates() {
 // after it: the claim, takeover (30 s), and a table that is tried for 30 s.
 const inFlight = 70 * time.Second
 
+// leaseLasts is how long a table must fail for a node to lose the lease: it lasts
+// for 10 s, and was renewed up to 3 s before.
+const leaseLasts = 7 * time.Second
+
 // excuses counts what may have made a transition be sent again.
 func (t *Truth) excuses(first, last *Told) int {
-	n, tables, bridged, words := 0, [2]bool{}, false, false
+	n, tables, long, bridged, words := 0, [2]bool{}, false, false, false
 	for i := range t.strikes {
 		s := &t.strikes[i]
 		if s.At > last.At || s.At+s.For+inFlight < first.At {
@@ -44,12 +48,16 @@ func (t *Truth) excuses(first, last *Told) int {
 			n++
 		case Table:
 			tables[s.Region&1] = true
+			long = long || s.For >= leaseLasts
 		case Bridge:
 			bridged = true
 		case Word:
 			words = true
 		default:
 		}
+	}
+	if long {
+		n++ // the mark could not be written while the standby took the lease
 	}
 	cut := bridged || t.bridge.held(first.At-inFlight, last.At, 0)
 	if cut && (tables[0] || tables[1] || n > 0) {
