@@ -88,12 +88,13 @@ func (w *world) version(setting.Kind, string) int64 {
 // silence holds back what people are told of a store, for d; or for longer, and
 // an operator ends it then.
 func (w *world) silence(region int, s *store, d time.Duration) {
-	if w.rng.one(2) {
+	id := fmt.Sprintf("sil-%d", w.said)
+	if s.silence = ""; w.rng.one(2) {
 		d += time.Hour
+		s.silence = id
 	}
-	s.silence = fmt.Sprintf("sil-%d", w.said)
-	w.say(region, setting.Setting{Kind: setting.Silence, ID: s.silence, Rule: &setting.Rule{
-		ID: s.silence, Kind: setting.Silence, Match: setting.Match{Stores: []string{string(s.id)}}, From: w.wall(), Until: w.wall().Add(d), By: "anna",
+	w.say(region, setting.Setting{Kind: setting.Silence, ID: id, Rule: &setting.Rule{
+		ID: id, Kind: setting.Silence, Match: setting.Match{Stores: []string{string(s.id)}}, From: w.wall(), Until: w.wall().Add(d), By: "anna",
 	}})
 }
 
