@@ -8,6 +8,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/node"
 	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/broker/table"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/schedule"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -85,24 +86,28 @@ func (w *world) version(setting.Kind, string) int64 {
 	return w.said
 }
 
-// silence holds back what people are told of a store, for d; or for longer, and
-// an operator ends it then.
-func (w *world) silence(region int, s *store, d time.Duration) {
-	id := fmt.Sprintf("sil-%d", w.said)
-	if s.silence = ""; w.rng.one(2) {
+// silence holds back what people are told of a store, for as long as the fault
+// says; or for longer, and an operator ends it then.
+func (w *world) silence(f *schedule.Fault) {
+	d := f.For
+	if endedByHand(f) {
 		d += time.Hour
-		s.silence = id
 	}
-	w.say(region, setting.Setting{Kind: setting.Silence, ID: id, Rule: &setting.Rule{
-		ID: id, Kind: setting.Silence, Match: setting.Match{Stores: []string{string(s.id)}}, From: w.wall(), Until: w.wall().Add(d), By: "anna",
+	id := silenceID(f)
+	w.say(f.Region, setting.Setting{Kind: setting.Silence, ID: id, Rule: &setting.Rule{
+		ID: id, Kind: setting.Silence, Match: setting.Match{Stores: []string{string(w.stores[f.Store].id)}}, From: w.wall(), Until: w.wall().Add(d), By: "anna",
 	}})
 }
 
-// unsilence ends the silence of a store, in either region.
-func (w *world) unsilence(region int, s *store) {
-	if s.silence != "" {
-		w.say(region, setting.Setting{Kind: setting.Silence, ID: s.silence, Deleted: true})
-		s.silence = ""
+// silenceID names the silence that a fault makes; each second one is ended by
+// hand, in either region.
+func silenceID(f *schedule.Fault) string { return fmt.Sprintf("sil-%d", f.At.Milliseconds()) }
+
+func endedByHand(f *schedule.Fault) bool { return f.At.Milliseconds()%2 == 0 }
+
+func (w *world) unsilence(f *schedule.Fault) {
+	if endedByHand(f) {
+		w.say(w.rng.below(len(w.names)), setting.Setting{Kind: setting.Silence, ID: silenceID(f), Deleted: true})
 	}
 }
 

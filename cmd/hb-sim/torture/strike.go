@@ -69,7 +69,7 @@ func (w *world) mend(f *schedule.Fault) {
 	case schedule.HostFail:
 		s.tills[f.Host].failing = false
 	case schedule.Silence:
-		w.unsilence(w.rng.below(len(w.names)), s)
+		w.unsilence(f)
 	case schedule.StorePower:
 		s.power(true)
 	case schedule.Mass:
@@ -302,7 +302,7 @@ func (w *world) strikePeople(f *schedule.Fault) {
 			w.stores[i].power(false)
 		}
 	case schedule.Silence:
-		w.silence(f.Region, s, f.For)
+		w.silence(f)
 	case schedule.Maintenance:
 		w.maintain(f.Region, s, f.For)
 	case schedule.Hours:

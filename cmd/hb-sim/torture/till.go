@@ -206,6 +206,6 @@ func (t *till) move(to way) {
 	t.prefers = int(to & 1)
 	if t.alive {
 		t.life++
-		t.loop(t.w.rng.between(0, t.interval/4))
+		t.loop(t.w.rng.between(0, time.Second)) // within its promise: grace is 2 s at least
 	}
 }

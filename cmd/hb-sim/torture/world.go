@@ -64,7 +64,6 @@ type store struct {
 	doubles []*till
 	wan     [2]bool // its way to a region is cut
 	past    []past  // connections that are over
-	silence string  // the last one of it that an operator did not end; "": none
 }
 
 // relayGone: the connections of the store's tills to the relay are over.
