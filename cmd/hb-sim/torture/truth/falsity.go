@@ -285,10 +285,22 @@ func (t *Truth) about(x *Told) int {
 	return 1 - x.Region
 }
 
+// heardOf says whether some relay had a good way to a region all the time: then
+// it is a witness that the region lives.
+func (t *Truth) heardOf(g int, from, until time.Duration) bool {
+	for s := range t.stores {
+		st := &t.stores[s]
+		if st.relayed && !st.path[g].held(from, until, tail) && !st.path[1-g].held(from, until, tail) && !st.down.held(from, until, tail) {
+			return true
+		}
+	}
+	return false
+}
+
 // standsStill says whether a region seemed dead to the other: the link was cut,
-// and its lease could not be seen to move.
+// its lease could not be seen to move, and no relay knew better.
 func (t *Truth) standsStill(g int, from, until time.Duration) bool {
-	if !t.bridge.held(from, until, tail) {
+	if !t.bridge.held(from, until, tail) || t.heardOf(g, max(from, until-2*time.Minute), until) && !t.region[g].held(from, until, tail) {
 		return false
 	}
 	for i := range t.strikes {

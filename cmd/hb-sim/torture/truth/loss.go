@@ -80,12 +80,31 @@ func (t *Truth) oneRegion(from, until time.Duration) bool {
 	return true
 }
 
+// oneSided is when a region tells by itself while the link is cut: blind after its
+// loss, with a question that went unanswered before, and takeover.
+const oneSided = 60*time.Second + 15*time.Second + 40*time.Second
+
+// onlyApart says whether all that may delay a notice within a time is that the
+// regions cannot talk.
+func (t *Truth) onlyApart(from, until time.Duration) bool {
+	for i := range t.strikes {
+		s := &t.strikes[i]
+		if after := s.after(); after != 0 && s.At <= until && s.At+s.For+after > from && (s.Class != Bridge || s.Alone) {
+			return false
+		}
+	}
+	return true
+}
+
 // deadline is when an outage must have been told on a channel: bound after it
 // began, or after the last fault that could delay it; and not later than the
 // other region takes over.
 func (t *Truth) deadline(from, bound time.Duration, ch int) time.Duration {
 	d := t.undisturbed(from, bound)
 	if over := from + bound + takenOver; d > over && t.oneRegion(from, over) {
+		d = over
+	}
+	if over := from + bound + oneSided; d > over && t.onlyApart(from, over) {
 		d = over
 	}
 	return d + t.digest(d, ch)
