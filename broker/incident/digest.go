@@ -104,8 +104,25 @@ func (b *Book) digest(l lane, c Change, g *budget) {
 	slices.SortStableFunc(steps, func(x, y *step) int {
 		return cmp.Or(cmp.Compare(x.inc.Kind, y.inc.Kind), cmp.Compare(x.inc.Store, y.inc.Store), cmp.Compare(x.inc.Host, y.inc.Host))
 	})
-	for chunk := range slices.Chunk(steps, maxItems) {
-		b.send(l, chunk, true)
+	for part := range slices.Chunk(steps, partOf(len(steps))) {
+		b.send(l, part, true)
 	}
 	b.nextDigest(l, c, g)
+}
+
+const (
+	// namedItems is how many items an event names, with a few tags on each:
+	// it lists no more than 200 KB of them, and counts the rest.
+	namedItems = 700
+	// namedParts bounds the messages that one digest makes for the sake of names.
+	namedParts = 5
+)
+
+// partOf is how many of n items each part of a digest has: parts that name all
+// of theirs where few of them do, else as few parts as the table's items allow.
+func partOf(n int) int {
+	if n <= namedItems*namedParts {
+		return namedItems
+	}
+	return maxItems
 }

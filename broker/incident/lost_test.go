@@ -29,7 +29,18 @@ func TestAWholeCellIsTwentyMessages(t *testing.T) {
 	}
 }
 
-func loseAndFind(t testing.TB, k int) (messages int) {
+// Two thousand stores lost at once, and back, are at most 8 messages each time,
+// and none is so long that its event cannot name all of its stores.
+func TestTwoThousandStoresAreAllNamed(t *testing.T) {
+	m := loseAndReturn(t, 2000)
+	if m.messages > 16 || m.longest > 700 {
+		t.Errorf("%d messages of faults and recoveries, the longest of %d items; want 16 and 700 at most", m.messages, m.longest)
+	}
+}
+
+func loseAndFind(t testing.TB, k int) (messages int) { return loseAndReturn(t, k).messages }
+
+func loseAndReturn(t testing.TB, k int) *mass {
 	o := incident.DefaultOptions()
 	o.Region, o.Regions, o.Node, o.Term, o.Channels = "us-east-1", []beat.Region{"us-east-1"}, "n", 1, []incident.Channel{"sns"}
 	m := &mass{t: t, b: incident.New(o), now: beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}, times: make(map[incident.ID]int, k)}
@@ -54,7 +65,7 @@ func loseAndFind(t testing.TB, k int) (messages int) {
 	if open, hushed, outbox := m.b.Counts(); open+hushed+outbox+len(m.b.Incidents(false)) > 0 {
 		t.Fatalf("the book keeps %d open, %d hushed, %d notices, %d incidents", open, hushed, outbox, len(m.b.Incidents(false)))
 	}
-	return m.messages
+	return m
 }
 
 // mass is the book of a region whose table and channel always answer.
@@ -63,6 +74,7 @@ type mass struct {
 	b        *incident.Book
 	now      beat.Now
 	messages int
+	longest  int // of the messages, in items
 	times    map[incident.ID]int
 	out      []incident.Out
 }
@@ -76,6 +88,7 @@ func (m *mass) do(e incident.Event) {
 			m.do(&incident.Wrote{Op: o.Op, Result: incident.Done})
 		case *incident.Publish:
 			m.messages++
+			m.longest = max(m.longest, len(o.Notice.Items))
 			for i := range o.Notice.Items {
 				m.times[o.Notice.Items[i].Incident]++
 			}
