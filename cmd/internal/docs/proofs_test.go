@@ -5,6 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -56,5 +57,49 @@ func TestScenariosAreOnThePage(t *testing.T) {
 				t.Errorf("%s links to no %s: give it a row, or a line under \"Further scenarios\"", p.path, rel)
 			}
 		}
+	}
+}
+
+// The truth table names reasons that presence gives, and the phases of a
+// telling are those that explain names.
+func TestDecisionsAreInTheCodesWords(t *testing.T) {
+	p := read(t, proofs)
+	reasons := load(t, "broker/presence/verdict.go").text
+	for _, row := range p.rows(t, "A store") {
+		if why := row[len(row)-1]; len(row) == 4 && why != "" && !strings.Contains(reasons, `"`+why+`"`) {
+			t.Errorf("%s: presence has no reason %q", p.path, why)
+		}
+	}
+	_, names, ok := strings.Cut(load(t, "broker/incident/explain.go").text, "phaseNames = [...]string{\"\", ")
+	if !ok {
+		t.Fatal("explain.go has no phaseNames")
+	}
+	names, _, _ = strings.Cut(names, "}")
+	phases, documented := map[string]bool{}, map[string]bool{}
+	for name := range strings.SplitSeq(names, ", ") {
+		phases[strings.Trim(name, `"`)] = true
+	}
+	for _, row := range p.rows(t, "The telling of a transition") {
+		if len(row) == 3 {
+			documented[row[0]] = true
+		}
+	}
+	same(t, p.path+", the phases", phases, documented)
+}
+
+// The README and the invariants list the same reasons of a duplicate.
+func TestDuplicatesHaveTheSameReasons(t *testing.T) {
+	reasons := func(lines []string) (out []string) {
+		for _, l := range lines {
+			if strings.HasPrefix(l, "- (") {
+				out = append(out, l)
+			}
+		}
+		return out
+	}
+	want := reasons(read(t, "explanation/invariants.md").section(t, "I4: at least once"))
+	got := reasons(load(t, "README.md").section(t, "What you can rely on"))
+	if len(want) != 5 || !slices.Equal(got, want) {
+		t.Errorf("README.md says %q, the invariants %q", got, want)
 	}
 }
