@@ -69,6 +69,13 @@ torture: build ## break a simulated mesh 1,000,000 times, and judge what people 
 mutants: ## break the decision code on purpose, and see that the simulation notices (ARGS="-auto 200 -page docs/explanation/mutants.md")
 	@go run ./cmd/hb-sim/mutate $(ARGS)
 
+# Real processes, killed, stopped, cut off and out of disk; then a relay's disk whose
+# power is cut. Some of it needs root.
+.PHONY: chaos
+chaos: tools build ## hurt real processes in every way, and cut a relay's power 1,000 times
+	$(GOTEST) -timeout 90m ./cmd/e2e -run 'Chaos|AStoreLost|ABrokerThat|HurtWays|FullDisk|PulledCable|Killed|Standby' -args -chaos
+	HB_POWER_CUTS=1000 $(GOTEST) -timeout 60m -run TestPowerIsCut ./relay/journal
+
 .PHONY: bench
 bench: build ## measure against bare mochi and mosquitto; prints the table
 	.ci/mosquitto
