@@ -51,6 +51,8 @@ func Generate(seed uint64, s *Schedule) {
 		g.dead()
 	case p < 47:
 		g.split()
+	case p < 50:
+		g.apart()
 	default:
 		g.nasty()
 	}
@@ -151,6 +153,21 @@ func (g *generator) split() {
 	other.Node = 1 - node.Node
 	g.s.Faults = append(g.s.Faults, cut, node, other)
 	g.around(node.At, g.IntN(2))
+}
+
+// apart is an outage while the regions cannot talk by either way, not even by
+// the table.
+func (g *generator) apart() {
+	cut := g.shape(BridgeCut)
+	cut.At, cut.For, cut.Arg = Calm+g.upTo(window), 150*time.Second+g.upTo(60*time.Second), 0
+	for r := range 2 {
+		f := g.shape(ReplicationCut)
+		f.Region, f.At, f.For = r, cut.At, cut.For
+		g.s.Faults = append(g.s.Faults, f)
+	}
+	outage := g.outage()
+	outage.At, outage.For = cut.At+g.upTo(40*time.Second), g.lasts()
+	g.s.Faults = append(g.s.Faults, cut, outage)
 }
 
 // around lets n faults strike near the boundaries after an instant.

@@ -81,15 +81,15 @@ func (t *Truth) oneRegion(from, until time.Duration) bool {
 }
 
 // oneSided is when a region tells by itself while the link is cut: blind after its
-// loss, with a question that went unanswered before, and takeover.
-const oneSided = 60*time.Second + 15*time.Second + 40*time.Second
+// loss, and what a question and a letter wait before.
+const oneSided = 60*time.Second + 20*time.Second
 
 // onlyApart says whether all that may delay a notice within a time is that the
 // regions cannot talk.
 func (t *Truth) onlyApart(from, until time.Duration) bool {
 	for i := range t.strikes {
 		s := &t.strikes[i]
-		if after := s.after(); after != 0 && s.At <= until && s.At+s.For+after > from && (s.Class != Bridge || s.Alone) {
+		if after := s.after(); after != 0 && s.At <= until && s.At+s.For+after > from && (s.Class != Bridge && !s.Carries || s.Alone) {
 			return false
 		}
 	}

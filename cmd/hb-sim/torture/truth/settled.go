@@ -89,7 +89,7 @@ func (t *Truth) openAtEnd() {
 		for _, y := range t.open[i+1:] {
 			if y.Store == x.Store && y.Host == x.Host && y.Kind == x.Kind && y.Region != x.Region {
 				t.Judges(Identity)
-				if y.Incident != x.Incident {
+				if y.Incident != x.Incident && !t.openedApart(x.Store) {
 					t.Fail(Identity, t.End, fmt.Sprintf("the regions know the %s of %s by two ids", x.Kind, subject(x.Store, x.Host)))
 				}
 			}
@@ -114,4 +114,15 @@ func (t *Truth) connections() {
 			t.Fail(Convergence, t.End, fmt.Sprintf("the relay of %s connected %d times after all was healed", subject(s, -1), n))
 		}
 	}
+}
+
+// openedApart says whether the regions could not talk when a store's last outage
+// began: each named it by what it knew.
+func (t *Truth) openedApart(s int) bool {
+	spans := t.stores[s].down.spans
+	if len(spans) == 0 {
+		return false
+	}
+	from := spans[len(spans)-1].from
+	return t.bridge.held(from, from+2*time.Minute, 0)
 }

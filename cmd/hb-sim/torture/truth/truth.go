@@ -62,6 +62,7 @@ type Strike struct {
 	At, For time.Duration
 	Class   Class
 	Region  int  // that it is about
+	Carries bool // it is wrong with what is carried between the tables alone
 	Twin    bool // it lets a second relay live with the store's identity
 	Alone   bool // it cuts the region from every relay and the other region
 	Store   int  // of an operator's word
