@@ -172,6 +172,9 @@ func FuzzDecode(f *testing.F) {
 		if m, why := record.ReadMail(it); why == "" && record.Mail(&m, at).Key != it.Key {
 			t.Error("a letter moved")
 		}
+		if l, why := record.ReadLease(it); why == "" && l.Term != it.Rev {
+			t.Error("a lease has another term than its item")
+		}
 		record.Leases([]table.Item{it}, "us-east-1")
 		record.JoinHistory([]table.Item{it})
 	})

@@ -118,6 +118,20 @@ func FuzzDecode(f *testing.F) {
 		if v, err := wire.DecodeVerdicts(raw); err == nil {
 			again(t, map[string]any{"verdicts": v}, wire.DecodeVerdicts)
 		}
+		for _, kind := range []wire.Kind{wire.Ask, wire.Told, wire.Heard, wire.Forward} {
+			if r, err := wire.DecodeRequest(kind, raw); err == nil {
+				body, err := r.Encode()
+				if _, err2 := wire.DecodeRequest(kind, body); err != nil || err2 != nil {
+					t.Errorf("request %s: %v, %v", body, err, err2)
+				}
+			}
+			if r, err := wire.DecodeResponse(kind, raw); err == nil {
+				body, err := r.Encode(kind)
+				if _, err2 := wire.DecodeResponse(kind, body); err != nil || err2 != nil {
+					t.Errorf("response %s: %v, %v", body, err, err2)
+				}
+			}
+		}
 	})
 }
 
