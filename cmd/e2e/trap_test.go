@@ -103,7 +103,7 @@ func callOf(r *http.Request, body string) call {
 		return publish
 	case !strings.Contains(body, `"notice#`), strings.HasSuffix(op, ".Query"):
 		return noCall
-	case strings.Contains(body, "attribute_not_exists"):
+	case strings.Contains(body, "attribute_not_exists(#pk)"):
 		return claim
 	default:
 		return mark
