@@ -53,6 +53,8 @@ func Generate(seed uint64, s *Schedule) {
 		g.split()
 	case p < 50:
 		g.apart()
+	case p < 52:
+		g.flaps()
 	default:
 		g.nasty()
 	}
@@ -168,6 +170,16 @@ func (g *generator) apart() {
 	outage := g.outage()
 	outage.At, outage.For = cut.At+g.upTo(40*time.Second), g.lasts()
 	g.s.Faults = append(g.s.Faults, cut, outage)
+}
+
+// flaps is a relay that comes and goes.
+func (g *generator) flaps() {
+	f := g.shape(RelayKill)
+	f.At, f.For = Calm+g.upTo(window), 25*time.Second+g.upTo(5*time.Second)
+	for range 6 {
+		g.s.Faults = append(g.s.Faults, f)
+		f.At += 50 * time.Second
+	}
 }
 
 // around lets n faults strike near the boundaries after an instant.

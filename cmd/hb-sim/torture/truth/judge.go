@@ -28,6 +28,7 @@ func (t *Truth) Judge() (v Violation, ok bool) {
 		t.storm()
 		t.restart()
 		t.conflicts()
+		t.flapping()
 	}
 	return t.first, t.first.Property == 0
 }

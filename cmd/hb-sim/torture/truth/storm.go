@@ -66,3 +66,21 @@ func (t *Truth) disturbed() bool {
 	}
 	return false
 }
+
+// flapsTold is how many faults of one subject people are told of at most in a
+// schedule, which is shorter than ten minutes: more than 6 changes are flapping,
+// and quiet from then on (I8).
+const flapsTold = 5
+
+// flapping: what comes and goes is not told each time.
+func (t *Truth) flapping() {
+	for i := range t.told {
+		x := &t.told[i]
+		if x.Channel != People || x.Change != "open" || x.Store < 0 || t.disturbed() {
+			continue
+		}
+		if n := t.faults(t.told, x); n > flapsTold {
+			t.Fail(Storm, x.At, fmt.Sprintf("people were told of %d faults of %s", n, subject(x.Store, x.Host)))
+		}
+	}
+}
