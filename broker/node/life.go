@@ -32,6 +32,7 @@ func (n *Node) loaded(e *Loaded) {
 	}
 	n.stepBook(&incident.Loaded{Incidents: e.Incidents, Notices: e.Notices})
 	n.stepPresence(&presence.Loaded{Stores: e.Stores})
+	n.doubt()
 	n.emit(&Ready{Term: e.Term})
 }
 

@@ -57,11 +57,37 @@ func (n *Node) awake() {
 		n.fleetHeld = false
 		n.setFleet(nil)
 	}
+	n.doubt()
+}
+
+// learnTerm takes a term of the other region. A new node there may not have
+// said again what the one before it said last.
+func (n *Node) learnTerm(term int64) {
+	known := n.theirTerm
+	n.theirTerm = max(known, term)
+	if known != 0 && known < term && n.ready && !n.waking && !n.over {
+		n.doubt()
+	}
+}
+
+// doubt lets presence ask about the incidents that are open, and that this
+// region may see nothing of.
+func (n *Node) doubt() {
+	var subjects []presence.Subject
+	for _, inc := range n.book.Incidents(true) {
+		switch inc.Kind {
+		case incident.StoreDown, incident.RelayDead, incident.HostMissing, incident.HostFailing:
+			subjects = append(subjects, presence.Subject{Store: inc.Store, Host: inc.Host})
+		}
+	}
+	if len(subjects) > 0 {
+		n.stepPresence(&presence.Doubted{Subjects: subjects})
+	}
 }
 
 // theirLease takes the other region's lease, as this replica shows it.
 func (n *Node) theirLease(i *lease.Item) {
-	n.theirTerm = max(n.theirTerm, i.Term)
+	n.learnTerm(i.Term)
 	n.stepLink(&link.Seen{Lease: wire.Moment{Term: i.Term, Counter: i.Counter}})
 	n.stepPresence(&presence.Lease{Term: i.Term, Counter: i.Counter})
 }
@@ -106,6 +132,8 @@ func (n *Node) stepPresence(e presence.Event) {
 			n.emit(o)
 		case *presence.Ask:
 			n.stepLink(&link.Ask{ID: o.ID, Question: &o.Question})
+		case *presence.Learned:
+			n.stepBook(&incident.Forwarded{From: n.other, Verdicts: []presence.Verdict{o.Verdict}})
 		case *presence.Tell:
 			n.stepLink(&link.Tell{News: o.News})
 		case *presence.Reply:
@@ -168,10 +196,10 @@ func (n *Node) stepLink(e link.Event) {
 func (n *Node) linkOut(o link.Out) {
 	switch o := o.(type) {
 	case *link.Answered:
-		n.theirTerm = max(n.theirTerm, o.Answer.Term)
+		n.learnTerm(o.Answer.Term)
 		n.stepPresence(&presence.Answered{ID: o.ID, Answer: *o.Answer})
 	case *link.ToldAnswered:
-		n.theirTerm = max(n.theirTerm, o.Answer.Term)
+		n.learnTerm(o.Answer.Term)
 		n.stepBook(&incident.Answered{ID: o.ID, Answer: *o.Answer})
 	case *link.Unanswered:
 		if o.Told {
@@ -189,7 +217,7 @@ func (n *Node) linkOut(o link.Out) {
 		n.stepPresence(&presence.Linked{OK: o.OK})
 	case *link.Learned:
 		n.theirs = o.State
-		n.theirTerm = max(n.theirTerm, o.State.Term)
+		n.learnTerm(o.State.Term)
 		n.stepLease(&lease.Superseded{Term: o.State.Knows})
 	default:
 		n.emit(o)
@@ -244,10 +272,10 @@ func (n *Node) respond(r *wire.Request) wire.Response {
 	n.answer = wire.Response{}
 	switch r.Kind {
 	case wire.Ask:
-		n.theirTerm = max(n.theirTerm, r.Ask.Term)
+		n.learnTerm(r.Ask.Term)
 		n.stepPresence(&presence.Asked{Question: *r.Ask})
 	case wire.Told:
-		n.theirTerm = max(n.theirTerm, r.Told.Term)
+		n.learnTerm(r.Told.Term)
 		n.stepBook(&incident.Asked{Question: *r.Told})
 	case wire.Heard:
 		if len(r.News) > 0 {

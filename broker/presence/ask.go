@@ -108,6 +108,7 @@ func (p *Presence) answered(e *Answered) {
 		p.stepPeer(func(m *peer) { m.answered(p.now.Mono, a.Settles) })
 	}
 	for i, v := range a.Stores {
+		p.settleDoubt(Subject{Store: q.question.Stores[i].Store}, e.ID, v.View, p.now.Mono+p.opt.Reask)
 		if s := p.stores[q.question.Stores[i].Store]; s != nil && s.asking == e.ID {
 			s.asking = 0
 			if q.question.Stores[i].View == ViewNever {
@@ -119,6 +120,7 @@ func (p *Presence) answered(e *Answered) {
 	}
 	for i, v := range a.Hosts {
 		asked := q.question.Hosts[i]
+		p.settleDoubt(Subject{asked.Store, asked.Host}, e.ID, v.View, p.now.Mono+p.opt.Reask)
 		if s, h := p.waitingHost(asked.Store, asked.Host, e.ID); h != nil {
 			p.takeHost(s, h, v)
 		}
@@ -179,6 +181,7 @@ func (p *Presence) unanswered(id uint64) {
 	p.stepPeer(func(m *peer) { m.unanswered(p.now.Mono, q.at) })
 	again := p.now.Mono + min(p.opt.Reask, max(p.opt.Blind/4, time.Second))
 	for _, v := range q.question.Stores {
+		p.settleDoubt(Subject{Store: v.Store}, id, "", again)
 		s := p.stores[v.Store]
 		if s == nil || s.asking != id {
 			continue
@@ -193,6 +196,7 @@ func (p *Presence) unanswered(id uint64) {
 		p.touch(s)
 	}
 	for _, v := range q.question.Hosts {
+		p.settleDoubt(Subject{v.Store, v.Host}, id, "", again)
 		if s, h := p.waitingHost(v.Store, v.Host, id); h != nil {
 			h.wait.asking, h.wait.askAt = 0, again
 			if h.wait.deafSince == 0 {
@@ -285,11 +289,11 @@ func (p *Presence) hostView(asked HostView) HostView {
 	}
 	relay := h.relayed && s.session == sessionOpen && p.backHere(s)
 	switch {
-	case relay && h.relay.Alive(), h.direct.Alive():
+	case relay && h.relay.Alive(), h.direct.Alive() && p.backDirect(h):
 		v.View = ViewOpen
 	case relay && h.relay == beat.Stopped, h.direct == beat.Stopped:
 		v.View = ViewStopped
-	case !p.settled && !relay:
+	case !p.settled && (!relay || h.direct.Alive()):
 		v.View = ViewSettling
 	case h.direct == beat.Missing:
 		v.View, v.Since = ViewLost, p.now.At(h.dLast)
@@ -373,6 +377,9 @@ func (p *Presence) forwardedHost(s *store, h *host, v *Verdict) {
 		return
 	case Well, HostMissing, HostFailing, HostStopped:
 		h.forwarded = v.Condition
+		if v.Condition == HostMissing && (h.state == beat.Covered || h.state == beat.Unknown) {
+			h.unsay() // the incidents have the fault now
+		}
 	default:
 		return // its own region's word, and no state
 	}
@@ -396,6 +403,9 @@ func forwardedView(c Condition) View {
 func (p *Presence) forwardedStore(s *store, v *Verdict) {
 	if s.stopped && v.Condition == Well && v.Cause.Number > uint64(s.epoch) {
 		s.stopped, s.suspectAt = false, p.now.Mono-p.opt.Grace // it came back, elsewhere
+	}
+	if s.session != sessionOpen && (v.Condition == StoreDown || v.Condition == StoreRelayDead) {
+		s.unsay() // the incidents have the fault now
 	}
 	if p.view(s).View != ViewLost {
 		return

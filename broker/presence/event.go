@@ -56,6 +56,10 @@ type (
 	Forwarded struct{ Verdicts []Verdict }
 	// Loaded is what the table remembers, before the node is ready.
 	Loaded struct{ Stores []StoreItem }
+	// Doubted are the subjects of open incidents whose end this region may have
+	// missed: the node, or the other region's, is a new one, or stood still. The
+	// other region is asked about those that this one has no evidence of.
+	Doubted struct{ Subjects []Subject }
 	// Settings is a new snapshot of what operators say. Changed are the stores
 	// whose own part changed; nil: any.
 	Settings struct {
@@ -92,6 +96,7 @@ func (*Unanswered) event() {}
 func (*Heard) event()      {}
 func (*Forwarded) event()  {}
 func (*Loaded) event()     {}
+func (*Doubted) event()    {}
 func (*Settings) event()   {}
 func (*Woke) event()       {}
 func (*Lease) event()      {}
@@ -152,6 +157,9 @@ type (
 	Save struct{ Item StoreItem }
 	// Decided is a changed judgement about a store or a host.
 	Decided struct{ Verdict Verdict }
+	// Learned is what the other region answered about a subject that was Doubted:
+	// the incidents take it as that region's word.
+	Learned struct{ Verdict Verdict }
 	// Adopted is a host that was never seen before.
 	Adopted struct {
 		Store beat.StoreID
@@ -183,6 +191,7 @@ func (*Command) out()      {}
 func (*Close) out()        {}
 func (*Save) out()         {}
 func (*Decided) out()      {}
+func (*Learned) out()      {}
 func (*Adopted) out()      {}
 func (*RelayChanged) out() {}
 func (*PeerIs) out()       {}

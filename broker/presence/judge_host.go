@@ -99,6 +99,8 @@ func (p *Presence) judgeHost(s *store, h *host) (beat.HostState, Reason, bool) {
 	case relay && h.relay.Alive():
 		h.wait = nil
 		return h.relay, RelaySays, false
+	case h.direct.Alive() && !p.backDirect(h):
+		return h.state, Settling, false // the table says so, and the table is no evidence
 	case h.direct.Alive():
 		h.wait = nil
 		return h.direct, BeatCame, false

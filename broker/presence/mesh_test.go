@@ -137,6 +137,8 @@ func (r *region) out(o presence.Out) {
 		if v := o.Verdict; !v.First || v.Condition != presence.Well && v.Condition != presence.RegionWell {
 			r.said = append(r.said, say(&v))
 		}
+	case *presence.Learned:
+		r.said = append(r.said, "learned "+say(&o.Verdict))
 	case *presence.PeerIs:
 		r.said = append(r.said, "other region "+o.State.String())
 	case *presence.Ask:

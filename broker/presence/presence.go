@@ -96,6 +96,8 @@ type Presence struct {
 	lastAsk   uint64
 	lastAsked time.Duration
 	asking    []*store // want an ask
+	doubts    []doubt  // by subject
+	doubtAt   time.Duration
 	direct    uint64   // numbers the ups of direct hosts
 	origins   []origin // who numbered them, this node first
 	theirTerm int64    // the highest of an answer
@@ -115,7 +117,7 @@ type Presence struct {
 // New makes a presence that starts at now: it settles from then on.
 func New(opt Options, now beat.Now) *Presence {
 	p := &Presence{
-		opt: opt, started: now, now: now, settleAt: now.Mono + opt.Settle, freshFrom: now.Mono, lastAsked: now.Mono - askGather,
+		opt: opt, started: now, now: now, settleAt: now.Mono + opt.Settle, freshFrom: now.Mono, lastAsked: now.Mono - askGather, doubtAt: never,
 		back: newComebacks(now.Mono, opt.Settle), peer: newPeer(now.Mono, opt.Blind), fleet: fleet{blind: opt.Blind, dueAt: never},
 		stores: make(map[beat.StoreID]*store), asks: make(map[uint64]*inflight),
 		names: make(map[beat.HostID]beat.HostID), saidFleet: RegionWell, origins: []origin{{opt.Node, opt.Term}},
@@ -186,6 +188,8 @@ func (p *Presence) take(e Event) {
 		p.forwarded(e.Verdicts)
 	case *Loaded:
 		p.load(e.Stores)
+	case *Doubted:
+		p.doubted(e)
 	case *Settings:
 		p.takeSettings(e)
 	case *Lease:
@@ -212,6 +216,9 @@ func (p *Presence) instant() {
 		s.dueAt = never
 		p.due.fix(s)
 	}
+	if p.now.Mono >= p.doubtAt {
+		p.askDoubts()
+	}
 	if p.now.Mono >= p.probeDue() {
 		p.probe()
 	}
@@ -230,7 +237,7 @@ func (p *Presence) finish() {
 // Next is the earliest monotonic instant at which Step(now, nil) has something
 // to do; ok is false while there is none.
 func (p *Presence) Next() (at time.Duration, ok bool) {
-	at = min(p.settleAt, p.peer.dueAt, p.fleet.dueAt, p.probeDue())
+	at = min(p.settleAt, p.peer.dueAt, p.fleet.dueAt, p.doubtAt, p.probeDue())
 	if len(p.due) > 0 {
 		at = min(at, p.due[0].dueAt)
 	}

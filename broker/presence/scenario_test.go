@@ -211,7 +211,8 @@ func (m *mesh) hostLine(w []string) error {
 	return nil
 }
 
-// regionLine does "region us-west-2 killed|starts|stalls|wakes".
+// regionLine does "region us-west-2 killed|starts|stalls|wakes" and
+// "… doubts demo demo/pos1".
 func (m *mesh) regionLine(w []string) error {
 	n := m.region(beat.Region(w[1]))
 	switch w[2] {
@@ -224,6 +225,13 @@ func (m *mesh) regionLine(w []string) error {
 		n.start()
 	case "stalls":
 		n.stall = true
+	case "doubts":
+		var e presence.Doubted
+		for _, sub := range w[3:] {
+			store, host, _ := strings.Cut(sub, "/")
+			e.Subjects = append(e.Subjects, presence.Subject{Store: beat.StoreID(store), Host: beat.HostID(host)})
+		}
+		n.do(&e)
 	case "wakes":
 		n.stall = false
 		queued := n.stalled

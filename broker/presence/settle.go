@@ -116,6 +116,11 @@ func (p *Presence) backHere(s *store) bool {
 	return p.settled || s.lastReport >= p.freshFrom
 }
 
+// backDirect says the same of a host's direct way that was alive.
+func (p *Presence) backDirect(h *host) bool {
+	return p.settled || h.dLast > p.freshFrom
+}
+
 // cameBack counts a store's first birth while the node settles.
 func (p *Presence) cameBack(s *store) {
 	if p.settled || s.back {
