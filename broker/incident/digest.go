@@ -1,7 +1,9 @@
 package incident
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -104,25 +106,57 @@ func (b *Book) digest(l lane, c Change, g *budget) {
 	slices.SortStableFunc(steps, func(x, y *step) int {
 		return cmp.Or(cmp.Compare(x.inc.Kind, y.inc.Kind), cmp.Compare(x.inc.Store, y.inc.Store), cmp.Compare(x.inc.Host, y.inc.Host))
 	})
-	for part := range slices.Chunk(steps, partOf(len(steps))) {
+	for _, part := range b.parts(steps) {
 		b.send(l, part, true)
 	}
 	b.nextDigest(l, c, g)
 }
 
+// MaxEvent bounds the items of one event, in bytes of its JSON as it is quoted
+// within another JSON: SNS takes 256 KiB of that, with the texts and attributes.
+// An event counts the items beyond it.
+const MaxEvent = 216 << 10
+
 const (
-	// namedItems is how many items an event names, with a few tags on each:
-	// it lists no more than 200 KB of them, and counts the rest.
-	namedItems = 700
-	// namedParts bounds the messages that one digest makes for the sake of names.
+	// namedItems is how many items a digest names in its events, and namedParts in
+	// how many messages it does so at most. A larger one counts most of its items.
+	namedItems = 4_000
 	namedParts = 5
 )
 
-// partOf is how many of n items each part of a digest has: parts that name all
-// of theirs where few of them do, else as few parts as the table's items allow.
-func partOf(n int) int {
-	if n <= namedItems*namedParts {
-		return namedItems
+// parts cuts a digest into messages: such as name all of their items, where few
+// do, else as few as the table's items allow.
+func (b *Book) parts(steps []*step) [][]*step {
+	var parts [][]*step
+	first, size := 0, 0
+	for i, s := range steps {
+		if len(steps) > namedItems || len(parts) == namedParts {
+			return slices.Collect(slices.Chunk(steps, maxItems))
+		}
+		it := b.item(s)
+		n := it.Quoted()
+		if size += n; size > MaxEvent && i > first {
+			parts = append(parts, steps[first:i])
+			first, size = i, n
+		}
 	}
-	return maxItems
+	return append(parts, steps[first:])
+}
+
+// Quoted is the length of the item's JSON within a JSON string, with its comma.
+// It holds no control characters, so only quotes and backslashes grow.
+func (i *Item) Quoted() int {
+	var raw bytes.Buffer
+	enc := json.NewEncoder(&raw)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(i) != nil {
+		return 0 // a year beyond 9999: no event can hold it either
+	}
+	n := raw.Len() // its end of line stands for the comma
+	for _, c := range raw.Bytes() {
+		if c == '"' || c == '\\' {
+			n++
+		}
+	}
+	return n
 }

@@ -50,10 +50,7 @@ type Data struct {
 }
 
 func event(n incident.Notice, m Message, o RenderOptions) ([]byte, error) {
-	items, err := fit(n.Items)
-	if err != nil {
-		return nil, err
-	}
+	items := fit(n.Items)
 	return encode(Event{
 		SpecVersion: "1.0", Type: EventType, Source: o.Source, ID: n.ID, Time: n.At.UTC(), DataContentType: "application/json",
 		Data: Data{
@@ -76,38 +73,21 @@ func encode(v any) ([]byte, error) {
 }
 
 // fit cleans the items, and keeps as many as MaxEvent holds.
-func fit(items []incident.Item) ([]incident.Item, error) {
+func fit(items []incident.Item) []incident.Item {
 	out := make([]incident.Item, 0, len(items))
 	size := 0
 	for _, it := range items {
 		it.Since = it.Since.UTC()
 		it.Message = beat.CutText(it.Message, maxItemText)
-		raw, err := encode(it)
-		if err != nil {
-			return nil, err
-		}
-		size += quoted(raw) + len(",")
-		if size > MaxEvent {
+		if size += it.Quoted(); size > MaxEvent {
 			break
 		}
 		out = append(out, it)
 	}
-	return out, nil
+	return out
 }
 
 const maxItemText = 256
-
-// quoted is the length of JSON inside a JSON string. It holds no control
-// characters, so only quotes and backslashes grow.
-func quoted(raw []byte) int {
-	n := len(raw)
-	for _, c := range raw {
-		if c == '"' || c == '\\' {
-			n++
-		}
-	}
-	return n
-}
 
 // channelKey hashes the notice's transitions, in no order, for one channel.
 func channelKey(items []incident.Item, channel incident.Channel) string {

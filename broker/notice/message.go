@@ -16,10 +16,8 @@ const (
 	MaxTitle = 99
 	// MaxSMS bounds the line of an SMS, in ASCII characters.
 	MaxSMS = 140
-	// MaxEvent bounds the items of an event, in bytes of its JSON as it is
-	// quoted within another JSON (SNS takes 256 KiB of that, with the texts and
-	// attributes). Items beyond it become a count.
-	MaxEvent = 200 << 10
+	// MaxEvent bounds the items of an event. Items beyond it become a count.
+	MaxEvent = incident.MaxEvent
 )
 
 // Message is one notice as one channel gets it.

@@ -8,7 +8,7 @@
 //	sms      one line
 //	default  the CloudEvent, for sqs, lambda, http(s) and firehose
 //
-// The event is there once: a digest of 200 KB for each protocol would not fit
+// The event is there once: a digest of 216 KB for each protocol would not fit
 // into SNS's 256 KiB.
 //
 // SNS's own rules (subject, size, attributes) are checked here, since a message
