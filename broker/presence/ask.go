@@ -363,7 +363,7 @@ func (p *Presence) Believes(v *Verdict) bool {
 		return true
 	}
 	h := s.lookup(v.Host)
-	return h == nil || !h.direct.Alive()
+	return h == nil || !h.direct.Alive() || !p.backDirect(h)
 }
 
 func (p *Presence) forwardedHost(s *store, h *host, v *Verdict) {
