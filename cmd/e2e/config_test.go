@@ -60,7 +60,7 @@ func TestAWrongConfigurationIsRefusedWithItsPlace(t *testing.T) {
 	broker := brokerConfig(dir, anyPort, anyPort)
 	relay := relayConfig(dir, anyPort, anyPort, nobody)
 	for _, c := range []struct{ program, says, text, want string }{
-		{"hb-broker", "an unknown key", broker + "peeer: {}\n", "conf.yaml:12: peeer: unknown key: is it peer?"},
+		{"hb-broker", "an unknown key", broker + "peeer: {}\n", "conf.yaml:13: peeer: unknown key: is it peer?"},
 		{"hb-broker", "an unknown key within", strings.Replace(broker, "backend: local", "backned: local", 1), "conf.yaml:5: table.backned: unknown key: is it backend?"},
 		{"hb-broker", "a duration without a unit", strings.Replace(broker, "grace: 2s", "grace: 2", 1), `conf.yaml:11: times.grace: "2" is no duration`},
 		{"hb-broker", "two regions of one name", broker + "regions: [us-east-1, us-east-1]\n", "regions[1]: us-east-1 is there twice"},

@@ -37,8 +37,8 @@ const (
 
 // The times of the demo, and what the relay's config check wants besides.
 const (
-	brokerTimes = "\ntimes: {grace: 2s, settle: 3s, ask: 1s, takeover: 5s, blind: 8s, gatherLan: 4s}\nburst: 50\n"
-	nodeTimes   = "\ntimes: {grace: 2s, settle: 3s, ask: 1s, takeover: 5s, blind: 8s, gatherLan: 4s, lease: 5s, renew: 1s}\nburst: 50\n"
+	brokerTimes = "\ntimes: {grace: 2s, settle: 3s, ask: 1s, takeover: 5s, blind: 8s, mail: 4s, gatherLan: 4s}\nburst: 50\n"
+	nodeTimes   = "\ntimes: {grace: 2s, settle: 3s, ask: 1s, takeover: 5s, blind: 8s, mail: 4s, gatherLan: 4s, lease: 5s, renew: 1s}\nburst: 50\n"
 	relayTimes  = "\ntimes: {reportEvery: 2s, keepalive: 3s, ackTimeout: 2s, reconnectFirst: 500ms, reconnectCap: 1s, handshake: 1s, grace: 2s, blip: 1s, warmUp: 10s}\n"
 )
 
