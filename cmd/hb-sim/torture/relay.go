@@ -74,7 +74,9 @@ func (r *relay) stop(kill bool) {
 	r.up, r.stalled = false, false
 	r.life++
 	r.links.drop(kill)
-	r.store.relayGone(kill)
+	if r == r.store.relay { // no till is connected to a copy
+		r.store.relayGone(kill)
+	}
 	r.w.truth.relay(r.store)
 }
 

@@ -13,6 +13,9 @@ const (
 	// decides alone: its lease counter stood still for 30 s (P3a). A shorter
 	// absence ends with a node that settles, and tells nothing false (P6).
 	regionGone = 26 * time.Second
+	// renewal is how often a node moves the counter: who is there for less shows
+	// nobody that it lives.
+	renewal = 3 * time.Second
 	// startTail is how long a relay that starts may need until it is seen.
 	startTail = 12 * time.Second
 )
@@ -38,6 +41,19 @@ func (t *track) longest(from, until, tail time.Duration) (longest time.Duration)
 		}
 	}
 	return longest
+}
+
+// longestOver is longest, where what lasts less than gap in between is no end.
+func (t *track) longestOver(from, until, tail, gap time.Duration) time.Duration {
+	var joined track
+	for _, x := range t.spans {
+		if n := len(joined.spans); n > 0 && x.from-joined.spans[n-1].until < gap {
+			joined.spans[n-1].until = x.until
+		} else {
+			joined.spans = append(joined.spans, x)
+		}
+	}
+	return joined.longest(from, until, tail)
 }
 
 // out says whether a store was, or seemed to both regions, out within a time.
@@ -261,7 +277,7 @@ func (t *Truth) regionFalsity(x *Told) {
 	switch x.Kind {
 	case "region-down":
 		g := t.about(x)
-		if t.region[g].longest(from, x.At, tail) < regionGone && !t.standsStill(g, from, x.At) {
+		if t.region[g].longestOver(from, x.At, tail, renewal) < regionGone && !t.standsStill(g, from, x.At) {
 			t.Fail(Falsity, x.At, "a region was told to be dead, and was not")
 		}
 	case "region-path", "region-blind":

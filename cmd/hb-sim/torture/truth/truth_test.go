@@ -158,6 +158,14 @@ func TestJudges(t *testing.T) {
 		{"a region that lives is told to be dead", func(h *truth.Truth) {
 			told(h, 145*s, "open", "region-down", 1, func(x *truth.Told) { x.Store, x.About = -1, 1 })
 		}, truth.Falsity},
+		{"a region that is there for a moment only is told to be dead", func(h *truth.Truth) {
+			h.RegionIs(100*s, 1, false)
+			h.RegionIs(120*s, 1, true)
+			h.RegionIs(121*s, 1, false)
+			told(h, 145*s, "open", "region-down", 1, func(x *truth.Told) { x.Store, x.About = -1, 1 })
+			h.RegionIs(150*s, 1, true)
+			told(h, 155*s, "recovered", "region-down", 2, func(x *truth.Told) { x.Store, x.About = -1, 1 })
+		}, 0},
 		{"a fault is told twice", func(h *truth.Truth) {
 			down(h, 100*s, 200*s)
 			told(h, 145*s, "open", "store-down", 1, nil)
