@@ -73,9 +73,9 @@ type Book struct {
 	// hushed are the transitions that people are not told of now, by store ("":
 	// a region's).
 	hushed map[beat.StoreID]*hushList
-	// yielded are subjects that the other region was told to tell of before they
-	// were known here, and when.
-	yielded map[subject]time.Duration
+	// yielded are faults that the other region was told to tell of before they
+	// were known here.
+	yielded map[subject]yielding
 	// underLan are the faults of hosts that wait for their store's LAN.
 	underLan map[beat.StoreID][]*step
 	budgets  [lanes][2]budget // of faults, of recoveries
@@ -106,7 +106,7 @@ type Book struct {
 func New(opt Options) *Book {
 	return &Book{
 		opt: opt, open: make(map[subject]*incident), byID: make(map[ID]*incident),
-		gathering: make(map[gatherKey]*gather), hushed: make(map[beat.StoreID]*hushList), yielded: make(map[subject]time.Duration), underLan: make(map[beat.StoreID][]*step), flaps: make(map[subject]*changes), outbox: make(map[string]*outgoing),
+		gathering: make(map[gatherKey]*gather), hushed: make(map[beat.StoreID]*hushList), yielded: make(map[subject]yielding), underLan: make(map[beat.StoreID][]*step), flaps: make(map[subject]*changes), outbox: make(map[string]*outgoing),
 		ops: make(map[uint64]op), asks: make(map[uint64]asking),
 	}
 }
@@ -161,11 +161,11 @@ func (b *Book) Next() (at time.Duration, ok bool) {
 func (b *Book) emit(o Out) { b.out = append(b.out, o) }
 
 // decided takes a verdict of our own presence, and forwards it: the other
-// region may have no evidence of its own.
+// region may have no evidence of its own, and has none of itself.
 func (b *Book) decided(v *presence.Verdict) {
 	changed := b.apply(v, true)
 	_, fault := faultKind(v)
-	if len(b.opt.Regions) > 1 && (changed || fault || !v.First) {
+	if len(b.opt.Regions) > 1 && (changed || fault || !v.First || v.Condition == presence.RegionWell) {
 		b.emit(&Forward{Verdicts: []presence.Verdict{*v}})
 	}
 }

@@ -22,11 +22,11 @@ type Explanation struct {
 	// Hushed is why people are not told of the subject's faults now.
 	Hushed      string              `json:"hushed,omitempty"`
 	HushedUntil time.Time           `json:"hushedUntil,omitzero"`
-	Incidents   []IncidentExplained `json:"incidents"`
+	Incidents   []Explained `json:"incidents"`
 }
 
-// IncidentExplained is one incident, and where its telling stands.
-type IncidentExplained struct {
+// Explained is one incident, and where its telling stands.
+type Explained struct {
 	Incident
 	// Tells is the region that tells what comes next of it.
 	Tells    beat.Region          `json:"tells"`
@@ -61,7 +61,7 @@ func (p phase) String() string { return phaseNames[p] }
 // first, then the latest.
 func (b *Book) Explain(now beat.Now, store beat.StoreID, host beat.HostID, region beat.Region) Explanation {
 	b.now = now
-	e := Explanation{Region: b.opt.Region, MayTell: b.mayClaim(), Incidents: []IncidentExplained{}}
+	e := Explanation{Region: b.opt.Region, MayTell: b.mayClaim(), Incidents: []Explained{}}
 	if store != "" {
 		e.Home = b.home(store)
 	}
@@ -76,7 +76,7 @@ func (b *Book) Explain(now beat.Now, store beat.StoreID, host beat.HostID, regio
 			e.Incidents = append(e.Incidents, b.explain(inc))
 		}
 	}
-	slices.SortFunc(e.Incidents, func(x, y IncidentExplained) int {
+	slices.SortFunc(e.Incidents, func(x, y Explained) int {
 		if x.Open != y.Open {
 			return boolFirst(x.Open)
 		}
@@ -92,8 +92,8 @@ func boolFirst(first bool) int {
 	return 1
 }
 
-func (b *Book) explain(inc *incident) IncidentExplained {
-	e := IncidentExplained{Incident: inc.Incident, Tells: b.teller(inc), Fault: b.explainStep(inc.fault)}
+func (b *Book) explain(inc *incident) Explained {
+	e := Explained{Incident: inc.Incident, Tells: b.teller(inc), Fault: b.explainStep(inc.fault)}
 	e.SeenFrom, e.Told = slices.Clone(inc.SeenFrom), slices.Clone(inc.Told)
 	if inc.recovery != nil {
 		r := b.explainStep(inc.recovery)

@@ -12,6 +12,7 @@ import (
 type incident struct {
 	Incident
 	cause    presence.Cause
+	endedBy  presence.Cause // of the word that ended it
 	fault    *step
 	recovery *step // nil while open
 	// began is when the fault began, as far as opening hours matter: its opening,
@@ -137,7 +138,7 @@ func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 			inc.Teller = b.other()
 		}
 	}
-	if _, yielded := b.yielded[sub]; yielded {
+	if b.hasYielded(inc) {
 		inc.Teller = b.other()
 		delete(b.yielded, sub)
 	}
@@ -168,11 +169,14 @@ func (b *Book) other() beat.Region {
 
 // reopen opens an incident again whose cause stands: its subject lived
 // meanwhile. A forwarded word about it is a late one, unless it was decided
-// after the end.
+// after the end, and by nothing older than that. People who were not told of
+// the end yet take it for the same fault.
 func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) bool {
-	if !own && !v.At.After(inc.EndedAt) {
+	if !own && (!v.At.After(inc.EndedAt) || older(&v.Cause, &inc.endedBy)) {
 		return false
 	}
+	known := inc.fault.phase == told && (inc.recovery.phase == gathering || inc.recovery.phase == digesting)
+	on := inc.fault.on
 	for _, s := range []*step{inc.fault, inc.recovery} {
 		if !s.final() {
 			b.cancel(s)
@@ -181,7 +185,7 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 	inc.dead = [2]bool{}
 	inc.kind(kind, own)
 	inc.Kind, inc.Open, inc.EndedAt, inc.Told, inc.recovery = kind, true, time.Time{}, nil, nil
-	inc.Suppressed, inc.doubtful = false, b.peer != presence.PeerLives
+	inc.Suppressed, inc.Untold, inc.doubtful = false, false, b.peer != presence.PeerLives
 	inc.Since, inc.SinceUncertaintyMs = v.Since.UTC().Truncate(time.Millisecond), v.Uncertainty.Milliseconds()
 	inc.OpenedAt = b.now.Wall.UTC().Truncate(time.Millisecond)
 	inc.SeenFrom, inc.OneSided, inc.Reason, inc.Message, inc.Ended = v.SeenFrom, v.OneSided, string(v.Reason), v.Message, ""
@@ -192,7 +196,12 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 	b.open[inc.subject()] = inc
 	b.emit(&Happened{Incident: inc.Incident, Change: Opened})
 	b.changed(inc)
-	b.start(inc.fault, v.Old)
+	if known {
+		inc.fault.phase, inc.fault.on, inc.Told = told, on, slices.Clone(on)
+		b.saveTold(inc)
+	} else {
+		b.start(inc.fault, v.Old)
+	}
 	return true
 }
 
@@ -239,98 +248,6 @@ func (b *Book) ends(v *presence.Verdict, own bool, c class) bool {
 // tell.
 func older(word, fault *presence.Cause) bool {
 	return word.Node == "" && fault.Node == "" && word.Incarnation == fault.Incarnation && word.Number < fault.Number
-}
-
-// end ends an incident: v is the word that does.
-func (b *Book) end(inc *incident, v *presence.Verdict) {
-	delete(b.open, inc.subject())
-	inc.Open, inc.EndedAt = false, b.now.Wall.UTC().Truncate(time.Millisecond)
-	inc.Ended = ending(v.Condition)
-	inc.K++
-	inc.recovery = &step{inc: inc, k: inc.K, change: Recovered, seenFrom: v.SeenFrom}
-	b.emit(&Happened{Incident: inc.Incident, Change: Recovered})
-	b.changed(inc)
-	b.recover(inc)
-	b.uncover(inc)
-	id := inc.ID
-	b.after(keepEnded, func() { b.purge(id) })
-	for _, other := range inc.also {
-		if other.Open {
-			b.end(other, v)
-		}
-	}
-	inc.also = nil
-}
-
-// ending is how a condition ends an incident, where the host does not come back.
-func ending(c presence.Condition) Ending {
-	switch c {
-	case presence.HostForgotten:
-		return Retired
-	case presence.HostStopped:
-		return Stopped
-	default:
-		return ""
-	}
-}
-
-// purge forgets an incident that ended long ago, once nothing of it is on its
-// way.
-func (b *Book) purge(id ID) {
-	inc := b.byID[id]
-	if inc == nil || inc.Open || b.now.Wall.Sub(inc.EndedAt) < keepEnded {
-		return // it was opened again: its next end comes back
-	}
-	if inc.fault.final() && inc.recovery.final() {
-		delete(b.byID, id)
-		return
-	}
-	b.after(keepEnded, func() { b.purge(id) })
-}
-
-// recover decides what becomes of a recovery: one whose fault nobody was told
-// of is not told, and neither is the fault any more (I5).
-func (b *Book) recover(inc *incident) {
-	switch f := inc.fault; f.phase {
-	case told:
-		b.start(inc.recovery, inc.doubtful)
-	case hushed: // programs know, and people need not
-		b.cancel(f)
-		b.cancel(inc.recovery)
-		b.tellPrograms([]*step{inc.recovery})
-	case cancelled, frozen, gathering, digesting:
-		b.cancel(f)
-		b.cancel(inc.recovery)
-		if b.teller(inc) == b.opt.Region { // programs may know, of a silence that is over
-			b.tellPrograms([]*step{inc.recovery})
-		}
-	case leaving, checking:
-		inc.recovery.phase = waiting
-	case held:
-		// The other region may have told the fault: it is asked about both, also
-		// where home moved here meanwhile.
-		b.start(inc.recovery, true)
-	}
-}
-
-// resolve goes on with a recovery that waited for its fault.
-func (b *Book) resolve(inc *incident) {
-	r := inc.recovery
-	if r == nil || r.phase != waiting {
-		return
-	}
-	if inc.fault.phase == told {
-		b.start(r, inc.doubtful)
-	} else {
-		b.cancel(r)
-	}
-}
-
-func (b *Book) cancel(s *step) {
-	if !s.final() {
-		s.phase = cancelled
-		s.inc.Waits = ""
-	}
 }
 
 // teller is the region that told the incident's last transition, else home.

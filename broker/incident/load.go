@@ -19,8 +19,13 @@ func (b *Book) load(e *Loaded) {
 		b.loadNotice(&notices[i])
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.byID)) {
-		if !b.byID[id].Open {
-			b.after(keepEnded, func() { b.purge(id) })
+		inc := b.byID[id]
+		if inc.Open {
+			continue
+		}
+		b.after(keepEnded, func() { b.purge(id) })
+		if inc.Untold = inc.Untold && inc.recovery.phase == checking; inc.Untold {
+			b.start(inc.recovery, true) // the node before this one owed it
 		}
 	}
 }
@@ -32,7 +37,11 @@ func (b *Book) loadIncident(in *Incident) {
 	}
 	if have := b.byID[in.ID]; have != nil {
 		switch {
-		case in.K <= have.K || in.subject() != have.subject():
+		case in.subject() != have.subject(), in.K < have.K:
+		case in.K == have.K:
+			if !in.Open && !have.Open && !in.Untold {
+				have.Untold, have.recovery.phase = false, told
+			}
 		case in.Open && !have.Open:
 			b.loadAgain(have, in)
 		default:
@@ -50,8 +59,17 @@ func (b *Book) loadIncident(in *Incident) {
 	if in.Open {
 		b.loadOpen(inc)
 	} else {
-		inc.recovery = &step{inc: inc, k: in.K, change: Recovered, phase: told}
+		inc.recovery = loadedEnd(inc)
 	}
+}
+
+// loadedEnd is the end of an incident that is loaded: told, or owed.
+func loadedEnd(inc *incident) *step {
+	s := &step{inc: inc, k: inc.K, change: Recovered, phase: told}
+	if inc.Untold {
+		s.phase = checking
+	}
+	return s
 }
 
 // loadAgain takes the word that an incident was opened again.
@@ -88,19 +106,21 @@ func (b *Book) remind(f *step) {
 // loadEnd takes a further word about an incident that is known already.
 func (b *Book) loadEnd(inc *incident, in *Incident) {
 	inc.K = in.K
-	if !in.Open && inc.Open {
-		inc.Open, inc.EndedAt = false, in.EndedAt
-		if sub := inc.subject(); b.open[sub] == inc {
-			delete(b.open, sub)
-			for _, other := range inc.also {
-				if other.Open {
-					b.loadOpen(other)
-				}
-			}
-			inc.also = nil
-		}
-		inc.recovery = &step{inc: inc, k: in.K, change: Recovered, phase: told}
+	if in.Open {
+		return
 	}
+	was := inc.Open
+	inc.Open, inc.EndedAt, inc.Ended, inc.Untold = false, in.EndedAt, in.Ended, in.Untold
+	if sub := inc.subject(); was && b.open[sub] == inc {
+		delete(b.open, sub)
+		for _, other := range inc.also {
+			if other.Open {
+				b.loadOpen(other)
+			}
+		}
+		inc.also = nil
+	}
+	inc.recovery = loadedEnd(inc)
 }
 
 // loadNotice goes on where a notice was left: what is marked sent is told;
@@ -210,7 +230,10 @@ func (b *Book) loadAside(n *Notice, s *step) {
 		}
 	}
 	if s.change == Recovered {
-		s.phase = cancelled
+		s.side = &outgoing{side: true, done: true}
+		if s.phase != checking { // people are not to hear of it
+			s.phase = cancelled
+		}
 		return
 	}
 	if s.inc.Open {

@@ -185,6 +185,8 @@ type Incident struct {
 	// those were programs, and people were not told.
 	Told       []Channel `json:"told,omitempty"`
 	Suppressed bool      `json:"suppressed,omitempty"`
+	// Untold says that it has ended, and that nobody was told of the end yet.
+	Untold bool `json:"untold,omitempty"`
 	// Waits says why an untold transition is not told yet; for people.
 	Waits string `json:"waits,omitempty"`
 }

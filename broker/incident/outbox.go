@@ -341,6 +341,9 @@ func (b *Book) sent(o *outgoing, ch Channel, steps []*step) {
 			s.inc.Told = append(s.inc.Told, ch)
 			first = true
 		}
+		if s.change == Recovered {
+			s.inc.Untold = false
+		}
 		if first {
 			b.save(s.inc)
 			b.resolve(s.inc)

@@ -105,7 +105,9 @@ func (b *Book) askRetries() {
 func items(steps []*step) []ToldItem {
 	out := make([]ToldItem, 0, len(steps))
 	for _, s := range steps {
-		out = append(out, s.item())
+		i := s.item()
+		i.Held = s.phase == held
+		out = append(out, i)
 	}
 	return out
 }
@@ -242,6 +244,10 @@ func (b *Book) toldThere(s *step) {
 			s.inc.Teller = r
 		}
 	}
+	if s.change == Recovered && s.inc.Untold {
+		s.inc.Untold = false
+		b.save(s.inc)
+	}
 	b.resolve(s.inc)
 }
 
@@ -315,25 +321,11 @@ func (b *Book) subjectOf(item ToldItem) *incident {
 	return b.open[subject{item.Store, item.Host, item.Region, classOf(item.Kind)}]
 }
 
-// yield remembers that the other region tells of a subject that is not known
-// here yet: its word of the fault is on its way.
-func (b *Book) yield(item ToldItem) {
-	c := classOf(item.Kind)
-	if c == 0 || b.checkSubject(item.Store, item.Host, item.Region) != "" || len(b.yielded) >= maxYielded {
-		return
-	}
-	sub := subject{item.Store, item.Host, item.Region, c}
-	b.yielded[sub] = b.now.Mono
-	since := b.now.Mono
-	b.after(b.opt.Takeover, func() {
-		if b.yielded[sub] == since {
-			delete(b.yielded, sub)
-		}
-	})
+// breaksTies says whether this region tells where both ask, or both wait for
+// each other. A pin moves home, and may be known to one of them alone.
+func (b *Book) breaksTies(inc *incident) bool {
+	return presence.Home(inc.Store, b.opt.Regions) == b.opt.Region
 }
-
-// maxYielded bounds what is remembered of the other region's questions.
-const maxYielded = 100_000
 
 func (b *Book) telling(item ToldItem, s *step) Telling {
 	inc := b.subjectOf(item)
@@ -347,6 +339,8 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 	switch {
 	case item.Change == Opened && item.K > inc.fault.k && !inc.Open:
 		return TellingYours // it was opened again, and only there
+	case s == nil && b.teller(inc) != b.opt.Region:
+		return TellingYours
 	case s == nil:
 		return TellingMine // it is open here still: our own evidence ends it
 	case s.phase == told && s.notice != nil && !s.notice.done && !b.told(s.notice):
@@ -361,8 +355,11 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingSent
 	case s.phase == cancelled:
 		return TellingOver
-	case s.phase == held, s.phase == checking && b.home(inc.Store) != b.opt.Region:
-		return TellingYours // where both ask, home tells
+	case s.phase == held && item.Held && b.breaksTies(inc):
+		b.take(s) // each region takes the other for the teller
+		return TellingMine
+	case s.phase == held, s.phase == checking && !item.Held && !b.breaksTies(inc):
+		return TellingYours
 	case s.phase == leaving && s.notice != nil && b.stuck(s.notice, b.opt.Takeover):
 		return TellingYours
 	case b.drained() && (s.notice == nil || len(s.notice.inflight) == 0):

@@ -28,6 +28,8 @@ type ToldItem struct {
 	Region   beat.Region  `json:"region,omitempty"`
 	// Since is the last proof of life before the fault.
 	Since time.Time `json:"since"`
+	// Held: who asks takes the one that is asked for its teller.
+	Held bool `json:"held,omitempty"`
 }
 
 // ToldBy says whether a transition that a notice lists is this one: by its id,

@@ -1,0 +1,115 @@
+package incident
+
+import (
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+)
+
+// end ends an incident: v is the word that does.
+func (b *Book) end(inc *incident, v *presence.Verdict) {
+	delete(b.open, inc.subject())
+	inc.Open, inc.EndedAt = false, b.now.Wall.UTC().Truncate(time.Millisecond)
+	inc.Ended, inc.endedBy = ending(v.Condition), v.Cause
+	inc.K++
+	inc.recovery = &step{inc: inc, k: inc.K, change: Recovered, seenFrom: v.SeenFrom}
+	b.emit(&Happened{Incident: inc.Incident, Change: Recovered})
+	b.changed(inc)
+	b.recover(inc)
+	b.saveEnd(inc)
+	b.uncover(inc)
+	id := inc.ID
+	b.after(keepEnded, func() { b.purge(id) })
+	for _, other := range inc.also {
+		if other.Open {
+			b.end(other, v)
+		}
+	}
+	inc.also = nil
+}
+
+// ending is how a condition ends an incident, where the host does not come back.
+func ending(c presence.Condition) Ending {
+	switch c {
+	case presence.HostForgotten:
+		return Retired
+	case presence.HostStopped:
+		return Stopped
+	default:
+		return ""
+	}
+}
+
+// purge forgets an incident that ended long ago, once nothing of it is on its
+// way.
+func (b *Book) purge(id ID) {
+	inc := b.byID[id]
+	if inc == nil || inc.Open || b.now.Wall.Sub(inc.EndedAt) < keepEnded {
+		return // it was opened again: its next end comes back
+	}
+	if inc.fault.final() && inc.recovery.final() {
+		delete(b.byID, id)
+		return
+	}
+	b.after(keepEnded, func() { b.purge(id) })
+}
+
+// recover decides what becomes of a recovery: one whose fault nobody was told
+// of is not told, and neither is the fault any more (I5).
+func (b *Book) recover(inc *incident) {
+	switch f := inc.fault; f.phase {
+	case told:
+		b.start(inc.recovery, inc.doubtful)
+	case hushed: // programs know, and people need not
+		b.cancel(f)
+		b.cancel(inc.recovery)
+		b.tellPrograms([]*step{inc.recovery})
+	case cancelled, frozen, gathering, digesting:
+		b.cancel(f)
+		b.cancel(inc.recovery)
+		if b.teller(inc) == b.opt.Region { // programs may know, of a silence that is over
+			b.tellPrograms([]*step{inc.recovery})
+		}
+	case leaving, checking:
+		inc.recovery.phase = waiting
+	case held:
+		// The other region may have told the fault: it is asked about both, also
+		// where home moved here meanwhile.
+		b.start(inc.recovery, true)
+	}
+}
+
+// resolve goes on with a recovery that waited for its fault.
+func (b *Book) resolve(inc *incident) {
+	r := inc.recovery
+	if r == nil || r.phase != waiting {
+		return
+	}
+	if inc.fault.phase == told {
+		b.start(r, inc.doubtful)
+	} else {
+		b.cancel(r)
+	}
+}
+
+func (b *Book) cancel(s *step) {
+	if s.final() {
+		return
+	}
+	s.phase = cancelled
+	s.inc.Waits = ""
+	if s.change == Recovered && s.inc.Untold { // nobody will be told
+		s.inc.Untold = false
+		b.save(s.inc)
+	}
+}
+
+// saveEnd saves the end of an incident that this region told, before it tells
+// that: the node that comes after this one owes it, and takes the next loss for
+// another outage.
+func (b *Book) saveEnd(inc *incident) {
+	if inc.Teller == b.opt.Region && len(inc.Told) > 0 {
+		inc.Untold = !inc.recovery.final()
+		b.save(inc)
+	}
+}

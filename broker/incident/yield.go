@@ -1,0 +1,37 @@
+package incident
+
+import "time"
+
+// yielding is a fault that the other region tells, though it is not known here.
+type yielding struct {
+	id    ID
+	since time.Time // the last proof of life before it
+	at    time.Duration
+}
+
+// yield remembers that the other region tells of a fault that is not known
+// here yet: its word of it is on its way.
+func (b *Book) yield(item ToldItem) {
+	c := classOf(item.Kind)
+	if c == 0 || b.checkSubject(item.Store, item.Host, item.Region) != "" || len(b.yielded) >= maxYielded {
+		return
+	}
+	sub := subject{item.Store, item.Host, item.Region, c}
+	y := yielding{item.Incident, item.Since, b.now.Mono}
+	b.yielded[sub] = y
+	b.after(b.opt.Takeover, func() {
+		if b.yielded[sub] == y {
+			delete(b.yielded, sub)
+		}
+	})
+}
+
+// hasYielded says whether the other region was told to tell of a fault that is
+// opened here now: by its id, or where each region made one, by its time.
+func (b *Book) hasYielded(inc *incident) bool {
+	y, ok := b.yielded[inc.subject()]
+	return ok && (y.id == inc.ID || inc.Since.Sub(y.since).Abs() < b.opt.Takeover)
+}
+
+// maxYielded bounds what is remembered of the other region's questions.
+const maxYielded = 100_000
