@@ -56,7 +56,7 @@ func readPatch(root, name string) (mutant, error) {
 	m := mutant{name: strings.TrimSuffix(filepath.Base(name), ".txt"), files: map[string]string{}}
 	var h *hunk
 	var hunks []*hunk
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		switch {
 		case strings.HasPrefix(line, "breaks "):
 			m.breaks = strings.TrimPrefix(line, "breaks ")

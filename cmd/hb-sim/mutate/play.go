@@ -125,7 +125,7 @@ func (o *options) baseline(ctx context.Context) (known string, results map[strin
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", nil, err
 	}
-	for _, line := range bytes.Split(raw, []byte("\n")) {
+	for line := range bytes.SplitSeq(raw, []byte("\n")) {
 		var r result
 		if json.Unmarshal(line, &r) == nil && r.Key != "" {
 			results[r.Key] = r
@@ -252,7 +252,7 @@ func (o *options) play(ctx context.Context, dir, known string, all bool) (p play
 	c := exec.CommandContext(ctx, filepath.Join(dir, "play"), "-from", strconv.FormatUint(o.from, 10), "-seeds", strconv.FormatUint(o.seeds, 10), //nolint:gosec // our own arguments
 		"-limit", limit.String(), "-known", known, "-all="+strconv.FormatBool(all))
 	out, err := c.CombinedOutput()
-	for _, line := range strings.Split(string(out), "\n") {
+	for line := range strings.SplitSeq(string(out), "\n") {
 		if n, ok := strings.CutPrefix(line, "played "); ok {
 			p.played, _ = strconv.ParseUint(n, 10, 64)
 			continue

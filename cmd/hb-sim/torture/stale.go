@@ -2,6 +2,7 @@ package torture
 
 import (
 	"fmt"
+	"strings"
 	"net/netip"
 	"time"
 
@@ -86,12 +87,13 @@ func (p *process) sight(s *store) string {
 	if !ok {
 		return "nothing"
 	}
-	text := fmt.Sprint(st.State, " ", st.Mine, " ", st.Relay)
+	var text strings.Builder
+	fmt.Fprint(&text, st.State, " ", st.Mine, " ", st.Relay)
 	hosts, _ := p.node.Presence().Hosts(now, s.id)
 	for i := range hosts {
-		text += fmt.Sprint(" ", hosts[i].Host, "=", hosts[i].State)
+		fmt.Fprint(&text, " ", hosts[i].Host, "=", hosts[i].State)
 	}
-	return text
+	return text.String()
 }
 
 // staleLan says once more what closed LAN connections of a till said, and what

@@ -21,12 +21,19 @@ type Open struct {
 	Kind, Incident      string
 }
 
-// See and Opened say what the regions know at the end; Waits how many notices
-// wait there.
-func (t *Truth) See(s Seen)           { t.seen = append(t.seen, s) }
-func (t *Truth) Opened(o Open)        { t.open = append(t.open, o) }
-func (t *Truth) Waits(region, n int)  { t.waiting[region] = n }
-func (t *Truth) Connects(s int)       { t.stores[s].connects = append(t.stores[s].connects, t.now) }
+// See is what a region knows at the end.
+func (t *Truth) See(s Seen) { t.seen = append(t.seen, s) }
+
+// Opened is an incident that a region shows as open at the end.
+func (t *Truth) Opened(o Open) { t.open = append(t.open, o) }
+
+// Waits is how many notices a region has not sent at the end.
+func (t *Truth) Waits(region, n int) { t.waiting[region] = n }
+
+// Connects is a new session of a store's relay.
+func (t *Truth) Connects(s int) { t.stores[s].connects = append(t.stores[s].connects, t.now) }
+
+// Now is the instant of what is said next.
 func (t *Truth) Now(at time.Duration) { t.now = at }
 
 // calm says whether nothing happened to a store, or to the regions, since the
