@@ -112,7 +112,8 @@ var hashOf20 = func() uint64 {
 	return p.Hash()
 }()
 
-const manyStores = 50_000
+// manyStores are a whole region's; someStores show the same over a longer time.
+const manyStores, someStores = 50_000, 10_000
 
 // settled is a fleet of many stores, a minute old.
 func settled(stores int) *fleet {
@@ -148,7 +149,7 @@ func TestAllStoresAreLostAtOnce(t *testing.T) {
 
 // The same while nobody answers: one word about the region.
 func TestAllStoresAreLostAndNobodyAnswers(t *testing.T) {
-	f := settled(manyStores)
+	f := settled(someStores)
 	f.answer = nil
 	for i := range f.stores {
 		f.end(i)
@@ -158,14 +159,14 @@ func TestAllStoresAreLostAndNobodyAnswers(t *testing.T) {
 		t.Errorf("said %v", f.said)
 	}
 	t.Logf("%d stores, %d questions, %v", f.stores, f.asks, f.spent)
-	if f.spent > 3*10*time.Second {
+	if f.spent > 3*2*time.Second {
 		t.Errorf("it took %v", f.spent)
 	}
 }
 
-// 50,000 relays come back within 30 s, each within its own grace: no word.
+// 10,000 relays come back within 30 s, each within its own grace: no word.
 func TestAllStoresComeBack(t *testing.T) {
-	f := settled(manyStores)
+	f := settled(someStores)
 	for i := range f.stores {
 		if i%(f.stores/300) == 0 {
 			f.until(f.now.Mono + 100*time.Millisecond)
@@ -183,7 +184,7 @@ func TestAllStoresComeBack(t *testing.T) {
 		t.Errorf("said %v", f.said)
 	}
 	t.Logf("%d stores, %d questions, %v", f.stores, f.asks, f.spent)
-	if f.spent > 3*5*time.Second {
+	if f.spent > 3*time.Second {
 		t.Errorf("it took %v", f.spent)
 	}
 }
