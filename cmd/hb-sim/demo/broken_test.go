@@ -8,20 +8,35 @@ import (
 
 // The subtests cut what a visitor cannot see: the link, a table, replication.
 func TestAVisitorBreaksTheCloud(t *testing.T) {
-	m := startMesh(t, nil)
-	m.in(10*time.Second, "eight hosts are up", func() bool { return len(m.list("hosts", "--state", "up")) == 8 })
-	for _, scene := range []struct{ name, target, till string }{
-		{"the regions' link is cut, and a register is told once", "link", "pos1"},
-		{"a region's table refuses, and a register is told once", "table/us-east-1", "pos2"},
-		{"the other's table refuses, and a register is told once", "table/us-west-2", "pos3"},
-		{"replication is cut, and a register is told once", "replication", "pos4"},
-		{"replication is late and out of order, and a register is told once", "replication/lag", "pos5"},
-		{"a region is cut off from everything, and a register is told once", "uplink/us-east-1", "pos6"},
+	t.Parallel()
+	type cut struct{ name, target, till string }
+	for name, cuts := range map[string][]cut{
+		"between the regions": {
+			{"the regions' link is cut, and a register is told once", "link", "pos1"},
+			{"a region is cut off from everything, and a register is told once", "uplink/us-east-1", "pos6"},
+		},
+		"tables": {
+			{"a region's table refuses, and a register is told once", "table/us-east-1", "pos2"},
+			{"the other's table refuses, and a register is told once", "table/us-west-2", "pos3"},
+		},
+		"replication": {
+			{"replication is cut, and a register is told once", "replication", "pos4"},
+			{"replication is late and out of order, and a register is told once", "replication/lag", "pos5"},
+		},
+		"one after the other": {
+			{"the regions' link is cut", "link", "pos1"},
+			{"a region's table refuses", "table/us-east-1", "pos2"},
+			{"the other's table refuses", "table/us-west-2", "pos3"},
+			{"replication is cut", "replication", "pos4"},
+		},
 	} {
-		t.Run(scene.name, func(t *testing.T) {
-			on := *m
-			on.t = t
-			on.cloudScene(scene.target, scene.till)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := startMesh(t, nil)
+			m.in(10*time.Second, "eight hosts are up", func() bool { return len(m.list("hosts", "--state", "up")) == 8 })
+			for _, cut := range cuts {
+				t.Run(cut.name, func(t *testing.T) { m.on(t).cloudScene(cut.target, cut.till) })
+			}
 		})
 	}
 }
@@ -45,7 +60,9 @@ func (m *mesh) cloudScene(target, till string) {
 }
 
 func TestTheControlKnowsItsStores(t *testing.T) {
+	t.Parallel()
 	m := startMesh(t, nil)
+	m.in(10*time.Second, "eight hosts are up", func() bool { return len(m.list("hosts", "--state", "up")) == 8 })
 	if _, errs, _ := m.tryHbctl("demo", "unplug", "stores/2"); !strings.Contains(errs, "there are 1") {
 		t.Errorf("stores/2 of one store: %q", errs)
 	}

@@ -158,6 +158,7 @@ func TestAFolderThatCannotBeMadeIsTold(t *testing.T) {
 }
 
 func TestKeptDataIsNotToldAgain(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	keep := func(o *demo.Options) { o.DataDir = dir }
 	first := startMesh(t, keep)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,12 +24,19 @@ import (
 	"github.com/hb-mesh/hb-mesh/cmd/hbctl/cli"
 )
 
+// atOnce is how many demos play at a time: what they do, mostly, is wait.
+const atOnce = "10"
+
 // registerEnv makes this test's program a foreign register: host@address.
 const registerEnv = "HB_TEST_REGISTER"
 
 func TestMain(m *testing.M) {
 	if as := os.Getenv(registerEnv); as != "" {
 		beatUntilKilled(as)
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
@@ -113,12 +122,16 @@ func startMesh(t *testing.T, change func(*demo.Options)) *mesh {
 	return m
 }
 
+// offsets counts the demos of this process, which run at once.
+var offsets atomic.Int64
+
 // freeOffset finds room for all of the demo's ports, below those that the
 // kernel gives to clients: a dead part's port must stay free.
 func freeOffset(t *testing.T) int {
 	t.Helper()
 next:
-	for offset := 10000 + os.Getpid()%1000*7; offset < 24000; offset += 211 {
+	for range 100 {
+		offset := 10000 + (os.Getpid()*7+int(offsets.Add(1))*211)%14000
 		for _, port := range []int{1883, 1884, 2883, 8080, 8081, 8090, 8099} {
 			ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+offset)))
 			if err != nil {

@@ -145,7 +145,7 @@ func (d *Demo) newRegion(r beat.Region, l *life) (program, error) {
 		o.Channels = append(o.Channels, &tappedChannel{Channel: c, tap: l.tap})
 	}
 	o.Keys = staticKeys()
-	o.Grace, o.Settle, o.Blind, o.Takeover, o.AskTimeout = grace, settle, blind, takeover, askTimeout
+	o.Grace, o.Settle, o.Blind, o.Takeover, o.AskTimeout = grace, settle, d.blindFor(), takeover, askTimeout
 	o.GatherLan = gatherLan
 	if d.o.Stores <= fewStores {
 		o.Burst = visitorBurst

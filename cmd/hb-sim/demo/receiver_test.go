@@ -92,6 +92,18 @@ func (r *receiver) messages() int {
 	return len(r.events)
 }
 
+// of is how many messages after the first n are about a change.
+func (r *receiver) of(n int, change string) (count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events[n:] {
+		if len(e.Data.Items) > 0 && e.Data.Items[0].Change == change {
+			count++
+		}
+	}
+	return count
+}
+
 // stores is in how many messages after the first n each store has a change,
 // and how many more stores those that are too long to list all of them count.
 func (r *receiver) stores(n int, change string) (in map[string]int, more int) {

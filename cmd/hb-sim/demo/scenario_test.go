@@ -11,33 +11,47 @@ import (
 	"github.com/hb-mesh/hb-mesh/relay"
 )
 
-// The subtests run in turn on one demo, as a visitor plays with it; each leaves
-// it healed.
+// scene is what a visitor does; it leaves the demo healed.
+type scene struct {
+	name string
+	play func(*mesh)
+}
+
+// The subtests of a visit run in turn on one demo, as a visitor plays with it;
+// the visits are at once.
 func TestAVisitorBreaksTheMesh(t *testing.T) {
-	m := startMesh(t, nil)
-	for _, scene := range []struct {
-		name string
-		play func(*mesh)
-	}{
-		{"the demo is up: one store, eight hosts, three answers", upScene},
-		{"a register that is unplugged is missed once, and its return is told", registerScene},
-		{"a foreign register killed by SIGKILL is missed within 6 s", foreignScene},
-		{"hb-api's crontab goes on at the relay and at a region", curlScene},
-		{"a dead relay is one message, and its hosts are covered", relayScene},
-		{"a cut path to one region wakes nobody", pathScene},
-		{"a dead region wakes nobody, and a register is told all the same", regionScene},
-		{"a relay of another store joins, and its goodbye wakes nobody", strangerScene},
-		{"a region is unplugged on its own page", ownPageScene},
-		{"the control takes no orders of strangers", controlScene},
+	t.Parallel()
+	for name, scenes := range map[string][]scene{
+		"registers": {
+			{"the demo is up: one store, eight hosts, three answers", upScene},
+			{"a register that is unplugged is missed once, and its return is told", registerScene},
+			{"hb-api's crontab goes on at the relay and at a region", curlScene},
+			{"the control takes no orders of strangers", controlScene},
+		},
+		"hosts of others": {
+			{"a foreign register killed by SIGKILL is missed within 6 s", foreignScene},
+			{"a relay of another store joins, and its goodbye wakes nobody", strangerScene},
+		},
+		"the relay": {
+			{"a dead relay is one message, and its hosts are covered", relayScene},
+			{"a cut path to one region wakes nobody", pathScene},
+		},
+		"regions": {
+			{"a dead region wakes nobody, and a register is told all the same", regionScene},
+			{"a region is unplugged on its own page", ownPageScene},
+		},
 	} {
-		t.Run(scene.name, func(t *testing.T) {
-			on := *m
-			on.t = t
-			scene.play(&on)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := startMesh(t, nil)
+			m.in(10*time.Second, "eight hosts are up", func() bool { return len(m.list("hosts", "--state", "up")) == 8 })
+			for _, scene := range scenes {
+				t.Run(scene.name, func(t *testing.T) { scene.play(m.on(t)) })
+			}
+			if took := m.end(); took > 3*time.Second {
+				t.Errorf("Ctrl-C took %v, want at most 3 s", took)
+			}
 		})
-	}
-	if took := m.end(); took > 3*time.Second {
-		t.Errorf("Ctrl-C took %v, want at most 3 s", took)
 	}
 }
 

@@ -42,6 +42,16 @@ func (d *Demo) isLight(s beat.StoreID) bool {
 	return len(s) == len(fleet.Name(0)) && s > fleet.Name(-1) && s <= fleet.Name(d.light()-1)
 }
 
+// blindFor is how long a region waits for the other one's word before it tells
+// of a store by its own eyes: longer than a cable that is cut takes to lose all
+// of them, so that it suspects itself first.
+func (d *Demo) blindFor() time.Duration {
+	if d.light() == 0 {
+		return blind
+	}
+	return blind + fleet.DefaultOptions(d.light(), d.o.Registers).Keepalive*3/2
+}
+
 // buildFleet makes the light stores, and their way to the regions.
 func (d *Demo) buildFleet() error {
 	if d.light() == 0 {
