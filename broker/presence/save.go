@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"github.com/hb-mesh/hb-mesh/broker/table"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
@@ -16,44 +18,44 @@ const docVersion = 1
 
 // storeDoc is what the table remembers of a store.
 type storeDoc struct {
-	V           int              `json:"v,omitempty"`
-	Relay       beat.RelayID     `json:"relay"`
-	Incarnation beat.Incarnation `json:"incarnation"`
-	Boot        beat.Boot        `json:"boot"`
-	Epoch       beat.Epoch       `json:"epoch"`
-	Top         beat.Number      `json:"top"`
-	View        View             `json:"view"`
-	LastSeen    time.Time        `json:"lastSeen"`
-	StoppedAt   time.Time        `json:"stoppedAt,omitzero"`
-	Restarts    bool             `json:"restarts,omitempty"`
+	V           int              `cbor:"1,keyasint,omitempty" json:"v,omitempty"`
+	Relay       beat.RelayID     `cbor:"2,keyasint" json:"relay"`
+	Incarnation beat.Incarnation `cbor:"3,keyasint" json:"incarnation"`
+	Boot        beat.Boot        `cbor:"4,keyasint" json:"boot"`
+	Epoch       beat.Epoch       `cbor:"5,keyasint" json:"epoch"`
+	Top         beat.Number      `cbor:"6,keyasint" json:"top"`
+	View        View             `cbor:"7,keyasint" json:"view"`
+	LastSeen    time.Time        `cbor:"8,keyasint" json:"lastSeen"`
+	StoppedAt   time.Time        `cbor:"9,keyasint,omitzero" json:"stoppedAt,omitzero"`
+	Restarts    bool             `cbor:"10,keyasint,omitempty" json:"restarts,omitempty"`
 	// Lan says that its LAN was said to be dead.
-	Lan bool `json:"lan,omitempty"`
+	Lan bool `cbor:"11,keyasint,omitempty" json:"lan,omitempty"`
 	// Date is the day of the hosts' Seen, in days since 1970-01-01.
-	Date  int       `json:"date,omitempty"`
-	Hosts []hostDoc `json:"hosts,omitempty"`
+	Date  int       `cbor:"12,keyasint,omitempty" json:"date,omitempty"`
+	Hosts []hostDoc `cbor:"13,keyasint,omitempty" json:"hosts,omitempty"`
 }
 
 type hostDoc struct {
-	Host       beat.HostID    `json:"h"`
-	State      beat.HostState `json:"s"`
-	Number     beat.Number    `json:"n"`
-	IntervalMs int64          `json:"i,omitempty"`
+	Host       beat.HostID    `cbor:"1,keyasint" json:"h"`
+	State      beat.HostState `cbor:"2,keyasint" json:"s"`
+	Number     beat.Number    `cbor:"3,keyasint" json:"n"`
+	IntervalMs int64          `cbor:"4,keyasint,omitempty" json:"i,omitempty"`
 	// Seen are the last open days on which it lived; Bye is when it said
 	// goodbye (Unix, ms), if it did.
-	Seen dayBits `json:"d,omitempty"`
-	Bye  int64   `json:"b,omitempty"`
+	Seen dayBits `cbor:"5,keyasint,omitempty" json:"d,omitempty"`
+	Bye  int64   `cbor:"6,keyasint,omitempty" json:"b,omitempty"`
 }
 
 // directDoc is what the table remembers of a host that beats directly.
 type directDoc struct {
-	V          int            `json:"v,omitempty"`
-	State      beat.HostState `json:"state"`
-	IntervalMs int64          `json:"intervalMs"`
-	Number     uint64         `json:"number"`
+	V          int            `cbor:"1,keyasint,omitempty" json:"v,omitempty"`
+	State      beat.HostState `cbor:"2,keyasint" json:"state"`
+	IntervalMs int64          `cbor:"3,keyasint" json:"intervalMs"`
+	Number     uint64         `cbor:"4,keyasint" json:"number"`
 	// Node and Term numbered it.
-	Node     string    `json:"node,omitempty"`
-	Term     int64     `json:"term,omitempty"`
-	LastBeat time.Time `json:"lastBeat"`
+	Node     string    `cbor:"5,keyasint,omitempty" json:"node,omitempty"`
+	Term     int64     `cbor:"6,keyasint,omitempty" json:"term,omitempty"`
+	LastBeat time.Time `cbor:"7,keyasint" json:"lastBeat"`
 }
 
 // refreshes says whether home saves the store again by itself.
@@ -124,8 +126,22 @@ func (p *Presence) directItem(s *store, h *host) StoreItem {
 	})}
 }
 
+// The documents are CBOR with integer keys: a store of 20 hosts fits into one
+// write unit of 1 KB. Times are text, so that a millisecond stays one.
+var (
+	docEncoding = must(cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode())
+	docDecoding = must(cbor.DecOptions{MaxNestedLevels: 8, MaxArrayElements: 1024, MaxMapPairs: 64, IndefLength: cbor.IndefLengthForbidden}.DecMode())
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err) // the options above are constant
+	}
+	return v
+}
+
 func marshal(v any) []byte {
-	doc, err := json.Marshal(v)
+	doc, err := docEncoding.Marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("presence: marshal: %v", err)) // plain structs cannot fail
 	}
@@ -150,14 +166,18 @@ func (p *Presence) load(items []StoreItem) {
 // readDoc reads a document, and says why it is set aside.
 func readDoc(doc []byte, v any) Refusal {
 	var head struct {
-		V int `json:"v"`
+		V int `cbor:"1,keyasint" json:"v"`
+	}
+	unmarshal := docDecoding.Unmarshal
+	if len(doc) > 0 && doc[0] == '{' {
+		unmarshal = json.Unmarshal // as the first release wrote it
 	}
 	switch {
-	case json.Unmarshal(doc, &head) != nil || head.V < 0:
+	case unmarshal(doc, &head) != nil || head.V < 0:
 		return BadItem
 	case head.V > docVersion:
 		return NewerItem
-	case json.Unmarshal(doc, v) != nil:
+	case unmarshal(doc, v) != nil:
 		return BadItem
 	default:
 		return NotRefused

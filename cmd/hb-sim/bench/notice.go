@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,7 +111,7 @@ func openMesh(ctx context.Context, onDisk bool) (m *mesh, regions []relay.Region
 		o.MQTTAddr, o.HTTPAddr, o.ExemptLoopback = anyPort, r.http, true
 		o.PeerURL, o.PeerSecret = "http://"+r.peer, secret
 		o.Keys, o.Registry = relayKeys(), prometheus.NewRegistry()
-		o.Channels, o.Settle, o.Gather = []notice.Channel{m.ear}, 0, 0
+		o.Channels, o.Settle, o.Gather, o.GatherLan, o.Burst = []notice.Channel{m.ear}, 0, 0, 0, math.MaxInt
 		b, err := broker.New(o)
 		if err != nil {
 			return nil, nil, errors.Join(err, m.close())

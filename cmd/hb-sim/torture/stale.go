@@ -2,8 +2,8 @@ package torture
 
 import (
 	"fmt"
-	"strings"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/presence"
