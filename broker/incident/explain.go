@@ -20,8 +20,8 @@ type Explanation struct {
 	MayTell    bool      `json:"mayTell"`
 	TellsUntil time.Time `json:"tellsUntil,omitzero"`
 	// Hushed is why people are not told of the subject's faults now.
-	Hushed      string              `json:"hushed,omitempty"`
-	HushedUntil time.Time           `json:"hushedUntil,omitzero"`
+	Hushed      string      `json:"hushed,omitempty"`
+	HushedUntil time.Time   `json:"hushedUntil,omitzero"`
 	Incidents   []Explained `json:"incidents"`
 }
 

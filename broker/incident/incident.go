@@ -20,7 +20,6 @@ type incident struct {
 	began time.Time
 	// unadopted: nobody declared the host, and it was not seen often enough.
 	unadopted bool
-	changes   changes
 	// doubtful says that the other region may have told its end: it is older than
 	// this node, or that region was out of reach meanwhile.
 	doubtful bool
