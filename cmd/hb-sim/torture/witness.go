@@ -183,7 +183,7 @@ func (t *witness) strikes(f *schedule.Fault) {
 	now := t.w.now
 	t.w.cover.struck = append(t.w.cover.struck, f.Kind)
 	t.truth.Strikes(truth.Strike{At: now, For: f.For, Class: classes[f.Kind], Region: f.Region,
-		Carries: f.Kind >= schedule.ReplicationCut && f.Kind <= schedule.ReplicationShuffle, Alone: f.Kind == schedule.RegionAlone, Twin: f.Kind == schedule.RelayClone && f.Arg == 0 && t.w.stores[f.Store].relay != nil, Store: f.Store, Many: many(f)})
+		Carries: f.Kind >= schedule.ReplicationCut && f.Kind <= schedule.ReplicationShuffle, Alone: f.Kind == schedule.RegionAlone, Pins: f.Kind == schedule.Pin, Twin: f.Kind == schedule.RelayClone && f.Arg == 0 && t.w.stores[f.Store].relay != nil, Store: f.Store, Many: many(f)})
 	switch f.Kind { //nolint:exhaustive // the others are told otherwise
 	case schedule.Silence:
 		t.truth.Says(now, now+f.For, f.Store, truth.Silenced, f.Region)

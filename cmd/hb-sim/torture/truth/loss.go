@@ -32,6 +32,8 @@ const (
 	// afterTable: retries wait twice as long each time, but the other region
 	// takes over what was refused for 30 s, after its own takeover.
 	afterTable = 30*time.Second + 30*time.Second + 30*time.Second
+	// afterPin is when both regions know of a pin.
+	afterPin = 20 * time.Second
 	// warmUp is how long a relay that starts says nothing of a host that does not
 	// come back (L2).
 	warmUp = 6 * time.Minute
@@ -204,7 +206,7 @@ func (t *Truth) mustTell(s, h int, d span, bound time.Duration) {
 		if from == never {
 			continue
 		}
-		by := t.deadline(from, bound, ch)
+		by := t.deadline(from, bound+t.pinned(s, from, bound), ch)
 		if until < by || t.hushed(s, ch, from+time.Second, by) {
 			continue
 		}
@@ -213,6 +215,18 @@ func (t *Truth) mustTell(s, h int, d span, bound time.Duration) {
 			t.Fail(Loss, d.from, fmt.Sprintf("%s was out from %.3f to %.3f, and %s had not been told by %.3f", subject(s, h), d.from.Seconds(), until.Seconds(), channelName(ch), by.Seconds()))
 		}
 	}
+}
+
+// pinned is how much later an outage may be told whose store's home moved
+// meanwhile: until both regions know, each may take the other one to tell, until
+// takeover.
+func (t *Truth) pinned(s int, from, bound time.Duration) time.Duration {
+	for i := range t.strikes {
+		if x := &t.strikes[i]; x.Pins && x.Store == s && x.At <= from+bound && x.At+afterPin >= from {
+			return 35 * time.Second
+		}
+	}
+	return 0
 }
 
 // stands says whether a channel was told of an outage, of the store or of a

@@ -64,6 +64,7 @@ type Strike struct {
 	Region  int  // that it is about
 	Carries bool // it is wrong with what is carried between the tables alone
 	Twin    bool // it lets a second relay live with the store's identity
+	Pins    bool // it moves the home of a store
 	Alone   bool // it cuts the region from every relay and the other region
 	Store   int  // of an operator's word
 	Many    int  // stores at once

@@ -158,6 +158,12 @@ func TestJudges(t *testing.T) {
 		{"a region that lives is told to be dead", func(h *truth.Truth) {
 			told(h, 145*s, "open", "region-down", 1, func(x *truth.Told) { x.Store, x.About = -1, 1 })
 		}, truth.Falsity},
+		{"a store's home moves while a fault is to be told, and the takeover tells it", func(h *truth.Truth) {
+			down(h, 100*s, 300*s)
+			h.Strikes(truth.Strike{At: 130 * s, Class: truth.Word, Pins: true})
+			told(h, 190*s, "open", "store-down", 1, nil)
+			told(h, 305*s, "recovered", "store-down", 2, nil)
+		}, 0},
 		{"a region that is there for a moment only is told to be dead", func(h *truth.Truth) {
 			h.RegionIs(100*s, 1, false)
 			h.RegionIs(120*s, 1, true)
