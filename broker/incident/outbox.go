@@ -223,6 +223,9 @@ func (b *Book) publish(o *outgoing) {
 			b.await(o)
 		case len(items) == 0:
 			o.notice.Marks[ch], o.dirty = Cancelled, true
+			if !o.side && !slices.ContainsFunc(o.steps, func(s *step) bool { return !b.knows(s, ch) }) {
+				o.notice.Marks[ch] = Sent // by the node before this one, or the other region
+			}
 		default:
 			o.inflight[ch] = true
 			n := o.copied()
@@ -368,45 +371,4 @@ func (b *Book) save(inc *incident) {
 	i := inc.Incident
 	i.Told = slices.Clone(i.Told)
 	b.emit(&Save{Incident: i})
-}
-
-// finish ends a notice that has nothing left to do.
-func (b *Book) finish(o *outgoing) {
-	if o.done {
-		return
-	}
-	for _, m := range o.notice.Marks {
-		if m == Unsent {
-			b.mark(o)
-			return
-		}
-	}
-	o.done = true
-	delete(b.outbox, o.notice.ID)
-	for _, s := range o.steps {
-		if s.phase == leaving && s.notice == o {
-			b.cancel(s)
-			b.resolve(s.inc)
-		}
-	}
-	b.mark(o)
-	b.remember(o.copied())
-}
-
-// keepRecent and keepItems bound the notices that are kept for people, and what
-// they list together.
-const (
-	keepRecent = 200
-	keepItems  = 5 * maxItems
-)
-
-func (b *Book) remember(n Notice) {
-	b.recent = append(b.recent, n)
-	b.recentItems += len(n.Items)
-	old := 0
-	for len(b.recent)-old > keepRecent || b.recentItems > keepItems && old < len(b.recent)-1 {
-		b.recentItems -= len(b.recent[old].Items)
-		old++
-	}
-	b.recent = slices.Delete(b.recent, 0, old)
 }
