@@ -186,13 +186,17 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 	if s == nil || item.K < s.k {
 		return &step{inc: inc, k: item.K, change: item.Change, phase: told} // an earlier round of it
 	}
-	s.k, s.on = item.K, nil
+	if item.K > s.k {
+		s.k, s.on = item.K, nil
+	}
 	if n.Suppressed {
 		b.loadAside(n, s)
 		return s
 	}
+	sent := false
 	for _, ch := range b.opt.Channels {
 		if n.Marks[ch] == Sent {
+			sent = true
 			s.on = append(s.on, ch)
 			inc.Teller = n.Region
 			if !slices.Contains(inc.Told, ch) {
@@ -201,7 +205,7 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 		}
 	}
 	switch {
-	case len(s.on) > 0:
+	case sent:
 		s.phase = told
 	case !n.pending():
 		s.phase = cancelled

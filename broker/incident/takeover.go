@@ -176,6 +176,8 @@ func (b *Book) everywhere(s *step) bool {
 
 func (b *Book) heed(s *step, word Telling) {
 	switch {
+	case word == TellingSent && s.notice != nil && b.oweMore(s):
+		// What may have been told from here is this region's to end.
 	case word == TellingSent:
 		b.toldThere(s)
 	case s.notice != nil:
@@ -188,6 +190,22 @@ func (b *Book) heed(s *step, word Telling) {
 	default: // yours; or over there, but here is evidence that it is not
 		b.take(s)
 	}
+}
+
+// oweMore says whether a channel of this region's notice needs it though the
+// other region told it elsewhere: it may have got the fault, and not the end.
+func (b *Book) oweMore(s *step) bool {
+	f := s.inc.fault
+	return slices.ContainsFunc(b.opt.Channels, func(ch Channel) bool {
+		switch {
+		case !b.opt.Reaches(ch) || slices.Contains(s.on, ch) || s.notice.notice.Marks[ch] != Unsent:
+			return false
+		case s.change == Opened:
+			return s.notice.perhaps[ch]
+		default:
+			return b.onItsWay(f, ch) || f.notice != nil && f.notice.notice.Marks[ch] == Sent
+		}
+	})
 }
 
 // owes says whether a recovery is this region's to tell, since it told the fault.
