@@ -7,7 +7,7 @@ import (
 )
 
 // isolation: a region that is cut from every relay and from the other region
-// tells of no store, and of itself at most once.
+// tells of no store, and of itself at most once; and truly of the other one.
 func (t *Truth) isolation() {
 	for i := range t.strikes {
 		s := &t.strikes[i]
@@ -23,6 +23,8 @@ func (t *Truth) isolation() {
 					continue
 				}
 				switch {
+				case x.Kind == "region-down" && t.region[t.about(x)].longestOver(x.At-lookback, x.At, tail, renewal) >= regionGone:
+					// The other one is dead, and that is not about itself.
 				case x.Store < 0:
 					if !slices.Contains(t.names, x.Incident) {
 						t.names = append(t.names, x.Incident)

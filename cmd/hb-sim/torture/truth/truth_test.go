@@ -172,6 +172,19 @@ func TestJudges(t *testing.T) {
 			h.RegionIs(150*s, 1, true)
 			told(h, 155*s, "recovered", "region-down", 2, func(x *truth.Told) { x.Store, x.About = -1, 1 })
 		}, 0},
+		{"a region that is alone tells of the other one, which is dead, and of itself", func(h *truth.Truth) {
+			region := func(about int, incident string) func(*truth.Told) {
+				return func(x *truth.Told) { x.Store, x.About, x.Incident = -1, about, incident }
+			}
+			h.RegionIs(100*s, 1, false)
+			h.Strikes(truth.Strike{At: 100 * s, For: 50 * s, Class: truth.Node, Region: 1})
+			h.Strikes(truth.Strike{At: 130 * s, For: 90 * s, Class: truth.Bridge, Alone: true})
+			told(h, 145*s, "open", "region-down", 1, region(1, "R"))
+			told(h, 200*s, "open", "region-blind", 1, region(0, "B"))
+			h.RegionIs(230*s, 1, true)
+			told(h, 235*s, "recovered", "region-down", 2, region(1, "R"))
+			told(h, 240*s, "recovered", "region-blind", 2, region(0, "B"))
+		}, 0},
 		{"a fault is told twice", func(h *truth.Truth) {
 			down(h, 100*s, 200*s)
 			told(h, 145*s, "open", "store-down", 1, nil)
