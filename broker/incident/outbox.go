@@ -265,7 +265,10 @@ func (b *Book) itemsFor(o *outgoing, ch Channel) (items []Item, steps []*step, w
 		if !o.side && s.side != nil && b.isProgram(ch) || slices.Contains(s.on, ch) {
 			continue
 		}
-		tell := s.inc.Open && s.inc.fault == s || o.perhaps[ch]
+		if s != s.inc.fault && s != s.inc.recovery {
+			continue // it was opened again since
+		}
+		tell := s.inc.Open || o.perhaps[ch]
 		if s.change == Recovered {
 			if b.onItsWay(s.inc.fault, ch) {
 				return nil, nil, true
@@ -351,7 +354,19 @@ func (b *Book) sent(o *outgoing, ch Channel, steps []*step) {
 			b.save(s.inc)
 			b.resolve(s.inc)
 		}
+		b.endThere(s, ch)
 	}
+}
+
+// endThere tells a channel of the end of a fault that it got just now, where
+// the other region told others of it.
+func (b *Book) endThere(s *step, ch Channel) {
+	r := s.inc.recovery
+	if r == nil || r == s || s != s.inc.fault || r.phase != told || r.notice != nil || len(r.on) == 0 || slices.Contains(r.on, ch) || !b.opt.Reaches(ch) {
+		return
+	}
+	s.inc.Teller = b.opt.Region
+	b.gather(r)
 }
 
 // sentAside marks that a program knows what people are not told of.
