@@ -87,8 +87,11 @@ func (b *Book) resolve(inc *incident) {
 	}
 	if inc.fault.phase == told {
 		b.start(r, inc.doubtful)
-	} else {
-		b.cancel(r)
+		return
+	}
+	b.cancel(r)
+	if b.teller(inc) == b.opt.Region { // programs may know, of a silence that is over
+		b.tellPrograms([]*step{r})
 	}
 }
 

@@ -347,9 +347,7 @@ func (b *Book) sent(o *outgoing, ch Channel, steps []*step) {
 			s.inc.Told = append(s.inc.Told, ch)
 			first = true
 		}
-		if s.change == Recovered {
-			s.inc.Untold = false
-		}
+		s.inc.Untold = s.change == Opened && s.inc.recovery != nil && !s.inc.recovery.final()
 		if first {
 			b.save(s.inc)
 			b.resolve(s.inc)
