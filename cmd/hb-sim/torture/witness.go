@@ -121,6 +121,7 @@ func (t *witness) told(region int, ch incident.Channel, n *incident.Notice) {
 			At: w.now, Since: it.Since.Sub(w.base), Region: region, Channel: slices.Index(channelNames[:], ch), Kind: string(it.Kind),
 			Change: string(it.Change), Store: s, Host: h, Incident: string(it.Incident), K: it.K, Notice: n.ID, OneSided: n.OneSided,
 			Suppressed: n.Suppressed, Quiet: n.Quiet, About: slices.Index(w.names, it.Region),
+			Elsewhere: n.OneSided && !slices.Contains(n.SeenFrom, w.names[region]),
 		})
 		if w.tracing {
 			side := ""

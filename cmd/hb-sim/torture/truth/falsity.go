@@ -123,9 +123,13 @@ func (t *Truth) apart(g int, from, until time.Duration) bool {
 const blindFor = 60 * time.Second
 
 // tooSoon says whether a store was told as seen from one side before blind,
-// although the relay had a session in the other region, and that one lived.
+// although the relay had a session in the region that did not answer, and that
+// one lived.
 func (t *Truth) tooSoon(x *Told) bool {
 	g := 1 - x.Region
+	if x.Elsewhere {
+		g = x.Region
+	}
 	return x.Host < 0 && x.Kind == "store-down" && !t.skewed && x.At-x.Since < blindFor &&
 		!t.stores[x.Store].path[g].held(0, x.At, tail) && t.region[g].longest(10*time.Second, x.At, tail) < regionGone
 }

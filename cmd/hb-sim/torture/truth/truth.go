@@ -72,18 +72,19 @@ type Strike struct {
 
 // Told is one line of a notice that a channel took.
 type Told struct {
-	At       time.Duration
-	Since    time.Duration // as people read it; on the world's clock
-	Region   int
-	Channel  int
-	Kind     string
-	Change   string
-	Store    int // -1: a region's
-	Host     int // -1: the store itself
-	Incident string
-	K        int
-	Notice   string
-	OneSided bool
+	At        time.Duration
+	Since     time.Duration // as people read it; on the world's clock
+	Region    int
+	Channel   int
+	Kind      string
+	Change    string
+	Store     int // -1: a region's
+	Host      int // -1: the store itself
+	Incident  string
+	K         int
+	Notice    string
+	OneSided  bool
+	Elsewhere bool // the one side is the other region's, which said so by letter
 	// Suppressed is for programs alone; Quiet wakes nobody.
 	Suppressed, Quiet bool
 	About             int // the region that it is about; -1: none

@@ -134,6 +134,15 @@ func TestJudges(t *testing.T) {
 			told(h, 145*s, "open", "store-down", 1, func(x *truth.Told) { x.OneSided, x.Since = true, 98*s })
 			told(h, 205*s, "recovered", "store-down", 2, nil)
 		}, truth.Falsity},
+		{"the other region did not wait, since the relay had no session here", func(h *truth.Truth) {
+			h.PathIs(90*s, 0, 0, false)
+			h.BridgeIs(90*s, false)
+			down(h, 100*s, 200*s)
+			h.PathIs(200*s, 0, 0, true)
+			h.BridgeIs(200*s, true)
+			told(h, 145*s, "open", "store-down", 1, func(x *truth.Told) { x.OneSided, x.Elsewhere, x.Since = true, true, 98*s })
+			told(h, 205*s, "recovered", "store-down", 2, nil)
+		}, 0},
 		{"a host is told beside its store", func(h *truth.Truth) {
 			down(h, 100*s, 0)
 			told(h, 145*s, "open", "store-down", 1, nil)
