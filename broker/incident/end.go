@@ -67,7 +67,7 @@ func (b *Book) recover(inc *incident) {
 	case cancelled, frozen, gathering, digesting:
 		b.cancel(f)
 		b.cancel(inc.recovery)
-		if inc.Teller == b.opt.Region || inc.fault.side != nil { // programs may know, of a silence that is over
+		if inc.Teller == b.opt.Region { // programs may know, of a silence that is over
 			b.tellPrograms([]*step{inc.recovery})
 		}
 	case leaving, checking:
@@ -90,7 +90,7 @@ func (b *Book) resolve(inc *incident) {
 		return
 	}
 	b.cancel(r)
-	if inc.Teller == b.opt.Region || inc.fault.side != nil { // programs may know, of a silence that is over
+	if inc.Teller == b.opt.Region { // programs may know, of a silence that is over
 		b.tellPrograms([]*step{r})
 	}
 }
