@@ -109,6 +109,7 @@ type tortureCmd struct {
 	Schedule string  `help:"Play the schedule of this file alone." type:"existingfile" placeholder:"FILE"`
 	Verbose  bool    `short:"v" help:"Print all that happens, with --seed or --schedule."`
 	Shrink   bool    `help:"Reduce what fails to a minimal schedule, and print it."`
+	Known    string  `help:"A file of seeds whose violation is known: they are no failure, until they hold." type:"existingfile" placeholder:"FILE"`
 	First    bool    `help:"Stop at the first violation."`
 	Jobs     int     `help:"How many seeds to play at once (default: one for each core)." placeholder:"N"`
 	Profile  string  `help:"Write a CPU profile to this file." hidden:""`
@@ -118,6 +119,7 @@ type tortureCmd struct {
 func (c *tortureCmd) Run(ctx context.Context) error {
 	o := torture.DefaultOptions()
 	o.From, o.Seeds, o.Seed, o.File = c.From, c.Seeds, c.Seed, c.Schedule
+	o.Known = c.Known
 	o.Trace, o.Shrink, o.First, o.Jobs, o.Profile = c.Verbose, c.Shrink, c.First, c.Jobs, c.Profile
 	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		o.Progress = os.Stderr

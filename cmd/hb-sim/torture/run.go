@@ -43,6 +43,9 @@ type Options struct {
 	File string
 	// Trace prints all that happens; Shrink reduces what fails.
 	Trace, Shrink bool
+	// Known is a file of seeds whose violation is known, each with what is wrong:
+	// they are no failure, until they hold. "": none.
+	Known string
 	// First stops at the first violation.
 	First bool
 	// Jobs is how many seeds are played at once; 0: one for each core.
@@ -117,6 +120,10 @@ func playRange(ctx context.Context, o *Options) error {
 	if o.From != nil {
 		from = *o.From
 	}
+	known, err := readKnown(o.Known)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(o.Out, "seeds %d to %d\n", from, from+o.Seeds-1)
 	start := o.Now()
 	t := &tally{}
@@ -133,11 +140,18 @@ func playRange(ctx context.Context, o *Options) error {
 		}
 		return 1
 	})
+	open, held := known.sift(t, from, o)
 	for i := range min(len(t.failures), maxShown) {
 		explain(o, t.failures[i].seed)
 	}
 	t.sum.print(o.Out)
 	violated := t.violated.Load()
+	if open > 0 {
+		fmt.Fprintf(o.Out, "known and still open: %d violations of %s\n", open, o.Known)
+	}
+	if held > 0 {
+		return fmt.Errorf("torture: %d seeds of %s hold now: take them out", held, o.Known)
+	}
 	fmt.Fprintf(o.Out, "seeds %d, violations %d, %.0f schedules/s\n", t.played.Load(), violated, float64(t.played.Load())/o.Now().Sub(start).Seconds())
 	if violated > 0 {
 		return ErrViolated
