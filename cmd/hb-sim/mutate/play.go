@@ -269,7 +269,7 @@ func (o *options) play(ctx context.Context, dir, known string, all bool) (p play
 }
 
 func firstLine(s string) string {
-	for _, line := range strings.Split(s, "\n") {
+	for line := range strings.SplitSeq(s, "\n") {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
 			return line
 		}

@@ -25,7 +25,7 @@ func run() int {
 	all := flag.Bool("all", false, "do not stop at the first")
 	flag.Parse()
 	skip := map[string]bool{}
-	for _, s := range strings.Split(*known, ",") {
+	for s := range strings.SplitSeq(*known, ",") {
 		skip[s] = true
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
