@@ -1,6 +1,8 @@
 package journaltest_test
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -86,14 +88,20 @@ func (b *real) open(dir string) {
 	b.t.Cleanup(func() { _ = j.Close() })
 }
 
-// copied is the folder as a kill leaves it.
+// copied is the folder as a kill leaves it. Badger works on meanwhile: a file
+// that it has replaced since the folder was listed means another try.
 func (b *real) copied(from string) string {
 	b.t.Helper()
-	to := filepath.Join(b.t.TempDir(), "data")
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-		b.t.Fatal(err)
+	for {
+		to := filepath.Join(b.t.TempDir(), "data")
+		err := os.CopyFS(to, os.DirFS(from))
+		if err == nil {
+			return to
+		}
+		if !errors.Is(err, fs.ErrNotExist) || b.t.Context().Err() != nil {
+			b.t.Fatal(err)
+		}
 	}
-	return to
 }
 
 func (b *real) Kill()    { b.open(b.copied(b.dir)) }
