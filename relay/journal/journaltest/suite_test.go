@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -88,20 +89,36 @@ func (b *real) open(dir string) {
 	b.t.Cleanup(func() { _ = j.Close() })
 }
 
-// copied is the folder as a kill leaves it. Badger works on meanwhile: a file
-// that it has replaced since the folder was listed means another try.
+// copied is the folder as a kill leaves it. Badger works on meanwhile: while it
+// makes or replaces a file, a copy is of no one instant, and is made again.
 func (b *real) copied(from string) string {
 	b.t.Helper()
 	for {
-		to := filepath.Join(b.t.TempDir(), "data")
+		to, before := filepath.Join(b.t.TempDir(), "data"), b.files(from)
 		err := os.CopyFS(to, os.DirFS(from))
-		if err == nil {
+		switch {
+		case err == nil && slices.Equal(before, b.files(from)):
 			return to
-		}
-		if !errors.Is(err, fs.ErrNotExist) || b.t.Context().Err() != nil {
+		case err != nil && !errors.Is(err, fs.ErrNotExist), b.t.Context().Err() != nil:
 			b.t.Fatal(err)
 		}
 	}
+}
+
+// files are the names of all files of a folder.
+func (b *real) files(dir string) (names []string) {
+	b.t.Helper()
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, _ fs.DirEntry, err error) error {
+		names = append(names, path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return names
 }
 
 func (b *real) Kill()    { b.open(b.copied(b.dir)) }
