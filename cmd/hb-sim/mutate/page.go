@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -71,16 +74,7 @@ unit tests of its package, and what passes them against the simulation.
 
 // order are the names, the most frequent first.
 func order(counts map[string]int) []string {
-	var names []string
-	for n := range counts {
-		names = append(names, n)
-	}
-	for i := range names {
-		for k := i + 1; k < len(names); k++ {
-			if counts[names[k]] > counts[names[i]] || counts[names[k]] == counts[names[i]] && names[k] < names[i] {
-				names[i], names[k] = names[k], names[i]
-			}
-		}
-	}
-	return names
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
+	})
 }
