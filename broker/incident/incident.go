@@ -106,8 +106,17 @@ func (s *step) final() bool { return s.phase == told || s.phase == cancelled }
 func (s *step) item() ToldItem {
 	return ToldItem{
 		Incident: s.inc.ID, K: s.k, Kind: s.inc.Kind, Change: s.change,
-		Store: s.inc.Store, Host: s.inc.Host, Region: s.inc.Region, Since: s.inc.Since,
+		Store: s.inc.Store, Host: s.inc.Host, Region: s.inc.Region, Since: s.since(),
 	}
+}
+
+// since is after what a notice about the transition must have been made: an end
+// that was told before this fault was known is another one's.
+func (s *step) since() time.Time {
+	if known := s.inc.OpenedAt.Add(-freshForward); s.change == Recovered && known.After(s.inc.Since) {
+		return known
+	}
+	return s.inc.Since
 }
 
 // fault opens an incident, or goes on with the one that is open (I1).
