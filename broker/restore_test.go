@@ -10,29 +10,37 @@ import (
 	"github.com/hb-mesh/hb-mesh/cloud/local"
 )
 
+// openFolder starts a node on the store's folder, and waits until it is ready.
+func (r *region) openFolder(dir string) *running {
+	r.t.Helper()
+	var err error
+	if r.table, err = local.Open(local.DefaultOptions(dir, "us-east-1")); err != nil {
+		r.t.Fatal(err)
+	}
+	n := r.start("a", "127.0.0.1:1", "127.0.0.1:2", r.table.Region("us-east-1"))
+	<-n.b.Ready()
+	return n
+}
+
+// shutFolder ends the node and closes the folder.
+func (r *region) shutFolder(n *running) {
+	r.t.Helper()
+	if err := n.stop(); err != nil {
+		r.t.Error(err)
+	}
+	if err := r.table.Close(); err != nil {
+		r.t.Error(err)
+	}
+}
+
 // A restored copy of the store's folder is from before: what ended since is not
 // told again as if it were, and nothing is told that is not so.
 func TestARestoredFolderTellsNothingFalse(t *testing.T) {
 	dir, copied := t.TempDir()+"/table", t.TempDir()+"/copy"
 	synctest.Test(t, func(t *testing.T) {
 		r := &region{t: t, wires: &wires{listeners: map[string]*pipeListener{}}, kept: &keeper{}}
-		open := func() *running {
-			var err error
-			if r.table, err = local.Open(local.DefaultOptions(dir, "us-east-1")); err != nil {
-				t.Fatal(err)
-			}
-			n := r.start("a", "127.0.0.1:1", "127.0.0.1:2", r.table.Region("us-east-1"))
-			<-n.b.Ready()
-			return n
-		}
-		shut := func(n *running) {
-			if err := n.stop(); err != nil {
-				t.Error(err)
-			}
-			if err := r.table.Close(); err != nil {
-				t.Error(err)
-			}
-		}
+		open := func() *running { return r.openFolder(dir) }
+		shut := r.shutFolder
 		// minutes beat for the hosts of a list, and let a minute pass each time.
 		minutes := func(n int, hosts ...string) {
 			for range n {
@@ -92,23 +100,8 @@ func TestARestoredFolderWithAnUnsentNotice(t *testing.T) {
 	dir, copied := t.TempDir()+"/table", t.TempDir()+"/copy"
 	synctest.Test(t, func(t *testing.T) {
 		r := &region{t: t, wires: &wires{listeners: map[string]*pipeListener{}}, kept: &keeper{}}
-		open := func() *running {
-			var err error
-			if r.table, err = local.Open(local.DefaultOptions(dir, "us-east-1")); err != nil {
-				t.Fatal(err)
-			}
-			n := r.start("a", "127.0.0.1:1", "127.0.0.1:2", r.table.Region("us-east-1"))
-			<-n.b.Ready()
-			return n
-		}
-		shut := func(n *running) {
-			if err := n.stop(); err != nil {
-				t.Error(err)
-			}
-			if err := r.table.Close(); err != nil {
-				t.Error(err)
-			}
-		}
+		open := func() *running { return r.openFolder(dir) }
+		shut := r.shutFolder
 		n := open()
 		for range 5 {
 			r.beat("pos1")

@@ -216,40 +216,30 @@ func (t *tables) leases(region int) (own, theirs *lease.Item) {
 	return own, theirs
 }
 
-func (t *tables) notices(region int, wall time.Time) []incident.Notice {
-	var all []incident.Notice
-	for _, pk := range record.NoticePKs(wall) {
+// remembered is what a region's replica holds in some partitions and can be
+// read.
+func remembered[T any](t *tables, region int, pks []string, read func(table.Item) (T, record.Reason)) []T {
+	var all []T
+	for _, pk := range pks {
 		t.replicas[region].rows(pk, func(r *row) {
-			if n, why := record.ReadNotice(r.item); why == "" {
-				all = append(all, n)
+			if v, why := read(r.item); why == "" {
+				all = append(all, v)
 			}
 		})
 	}
 	return all
+}
+
+func (t *tables) notices(region int, wall time.Time) []incident.Notice {
+	return remembered(t, region, record.NoticePKs(wall), record.ReadNotice)
 }
 
 func (t *tables) incidents(region int) []incident.Incident {
-	var all []incident.Incident
-	for _, pk := range t.incidentPKs {
-		t.replicas[region].rows(pk, func(r *row) {
-			if n, why := record.ReadIncident(r.item); why == "" {
-				all = append(all, n)
-			}
-		})
-	}
-	return all
+	return remembered(t, region, t.incidentPKs, record.ReadIncident)
 }
 
 func (t *tables) stores(region int) []presence.StoreItem {
-	var all []presence.StoreItem
-	for _, pk := range t.storePKs {
-		t.replicas[region].rows(pk, func(r *row) {
-			if n, why := record.ReadStore(r.item); why == "" {
-				all = append(all, n)
-			}
-		})
-	}
-	return all
+	return remembered(t, region, t.storePKs, record.ReadStore)
 }
 
 func (t *tables) mail(region int) []wire.Mail {
