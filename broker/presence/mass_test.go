@@ -127,8 +127,8 @@ func settled(stores int) *fleet {
 	return f
 }
 
-// 50,000 stores are lost at once: each is decided once, by few questions, in
-// little time.
+// 50,000 stores are lost at once: each is decided once, by few questions. What
+// it costs is measured by hb-sim bench.
 func TestAllStoresAreLostAtOnce(t *testing.T) {
 	f := settled(manyStores)
 	for i := range f.stores {
@@ -142,9 +142,6 @@ func TestAllStoresAreLostAtOnce(t *testing.T) {
 		t.Errorf("%d questions", f.asks)
 	}
 	t.Logf("%d stores, %d questions, %v", f.stores, f.asks, f.spent)
-	if f.spent > 3*2*time.Second { // two seconds, on a machine that does other things too
-		t.Errorf("it took %v", f.spent)
-	}
 }
 
 // The same while nobody answers: one word about the region.
@@ -159,9 +156,6 @@ func TestAllStoresAreLostAndNobodyAnswers(t *testing.T) {
 		t.Errorf("said %v", f.said)
 	}
 	t.Logf("%d stores, %d questions, %v", f.stores, f.asks, f.spent)
-	if f.spent > 3*2*time.Second {
-		t.Errorf("it took %v", f.spent)
-	}
 }
 
 // 10,000 relays come back within 30 s, each within its own grace: no word.
@@ -184,7 +178,4 @@ func TestAllStoresComeBack(t *testing.T) {
 		t.Errorf("said %v", f.said)
 	}
 	t.Logf("%d stores, %d questions, %v", f.stores, f.asks, f.spent)
-	if f.spent > 3*time.Second {
-		t.Errorf("it took %v", f.spent)
-	}
 }
