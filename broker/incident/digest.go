@@ -86,7 +86,8 @@ func (b *Book) digest(l lane, c Change, g *budget) {
 	var steps []*step
 	for _, s := range waiting {
 		switch {
-		case l == people && s.phase != digesting, l == programs && s.side != nil:
+		case l == people && s.phase != digesting:
+		case l == programs && (s.notice != nil || s.change == Opened && !s.inc.Open): // told with people, or over
 		case l == people && s.change == Opened && b.covered(s.inc):
 			b.freeze(s)
 		case l == people:

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/presence"
@@ -55,21 +56,15 @@ func (b *Book) purge(id ID) {
 }
 
 // recover decides what becomes of a recovery: one whose fault nobody was told
-// of is not told, and neither is the fault any more (I5).
+// of is not told, and neither is the fault any more (I5). Programs may know of a
+// fault that people were not told of.
 func (b *Book) recover(inc *incident) {
 	switch f := inc.fault; f.phase {
 	case told:
 		b.start(inc.recovery, inc.doubtful)
-	case hushed: // programs know, and people need not
+	case hushed, cancelled, frozen, gathering, digesting:
 		b.cancel(f)
-		b.cancel(inc.recovery)
-		b.tellPrograms([]*step{inc.recovery})
-	case cancelled, frozen, gathering, digesting:
-		b.cancel(f)
-		b.cancel(inc.recovery)
-		if inc.Teller == b.opt.Region { // programs may know, of a silence that is over
-			b.tellPrograms([]*step{inc.recovery})
-		}
+		b.endAside(inc)
 	case leaving, checking:
 		inc.recovery.phase = waiting
 	case held:
@@ -89,10 +84,23 @@ func (b *Book) resolve(inc *incident) {
 		b.start(r, inc.doubtful)
 		return
 	}
-	b.cancel(r)
-	if inc.Teller == b.opt.Region { // programs may know, of a silence that is over
-		b.tellPrograms([]*step{r})
+	b.endAside(inc)
+}
+
+// endAside goes on with the end of a fault that people are not told of. Where
+// programs know the fault, its end goes to them as any other goes to people: by
+// its teller, and asked for where the other region may have told it.
+func (b *Book) endAside(inc *incident) {
+	if b.known(inc.fault) {
+		b.start(inc.recovery, inc.doubtful)
+	} else {
+		b.cancel(inc.recovery)
 	}
+}
+
+// known says whether a channel has a fault, or may have it.
+func (b *Book) known(f *step) bool {
+	return f.phase == told || len(f.on) > 0 || slices.ContainsFunc(b.opt.Channels, func(ch Channel) bool { return b.onItsWay(f, ch) })
 }
 
 func (b *Book) cancel(s *step) {

@@ -16,12 +16,32 @@ func (b *Book) finish(o *outgoing) {
 	o.done = true
 	delete(b.outbox, o.notice.ID)
 	for _, s := range o.steps {
-		if s.phase == leaving && s.notice == o {
+		switch {
+		case s.phase != leaving || s.carrier() != o:
+		case o.side:
+			b.cancel(s)
+		default:
 			b.leftUnsent(s)
 		}
 	}
 	b.mark(o)
 	b.remember(o.copied())
+}
+
+// unmarked says whether the table does not know yet that a fault was sent, whose
+// end the notice tells. The mark goes first: a node that comes after this one
+// would send the fault behind its end.
+func (b *Book) unmarked(o *outgoing) bool {
+	missing := false
+	for _, s := range o.steps {
+		for _, f := range [...]*outgoing{s.inc.fault.notice, s.inc.fault.side} {
+			if f != nil && f != o && s.change == Recovered && f.claimed && (f.dirty || f.writing) {
+				b.mark(f)
+				missing = true
+			}
+		}
+	}
+	return missing
 }
 
 // leftUnsent ends a transition whose notice this node sent nowhere: others may

@@ -103,14 +103,24 @@ func (b *Book) hushPeople(s *step, h hush) {
 // tellPrograms hands transitions that people are not told of to programs, which
 // did not get them yet. They get no recovery of what they were not told.
 func (b *Book) tellPrograms(steps []*step) {
-	if len(b.opt.Programs) == 0 {
-		return
+	var theirs []*step
+	for _, s := range steps {
+		switch {
+		case s.queued || s.side != nil:
+		case len(b.opt.Programs) == 0, s.change == Recovered && !b.known(s.inc.fault):
+			if s.aside() {
+				b.cancel(s)
+			}
+		default:
+			s.queued = true
+			if s.aside() {
+				s.phase, s.inc.Waits = leaving, "is being sent to programs"
+			}
+			theirs = append(theirs, s)
+		}
 	}
-	steps = slices.DeleteFunc(steps, func(s *step) bool {
-		return s.side != nil || s.change == Recovered && s.inc.fault.side == nil && len(s.inc.fault.on) == 0
-	})
-	if len(steps) > 0 {
-		b.tell(programs, steps)
+	if len(theirs) > 0 {
+		b.tell(programs, theirs)
 	}
 }
 
@@ -159,7 +169,8 @@ func (b *Book) recheck(s *step) {
 		b.didNotComeUp(s)
 		return
 	}
-	b.gather(s)
+	// The other region may have taken it over meanwhile, or know it from now on.
+	b.start(s, true)
 }
 
 // missedOpening says whether a host is missing since before its store opened,

@@ -88,6 +88,11 @@ func makeID(s subject, c presence.Cause) ID {
 	return ID(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
 }
 
+// byRelay says whether a cause is a relay's word of one of its hosts.
+func byRelay(c class, cause *presence.Cause) bool {
+	return (c == missingClass || c == failingClass) && cause.Incarnation != (beat.Incarnation{}) && cause.Node == ""
+}
+
 // noticeID is a ULID whose random part is a hash of what makes it unique: the
 // region, this start of the node, and a count.
 func noticeID(at time.Time, region beat.Region, term int64, count uint64) string {

@@ -59,8 +59,8 @@ type phase uint8
 const (
 	// held: the other region is its teller; after Takeover it is asked.
 	held phase = iota + 1
-	// checking: it happened before this node started, or it ends what was taken
-	// over from home, which may be back and have told the fault too: somebody may have
+	// checking: it happened before this node started, was held back, or it ends
+	// what was taken over from home, which may be back and have told the fault too: somebody may have
 	// told it: the other region and the marks are asked first.
 	checking
 	// frozen: a host's fault under a store that is not up.
@@ -93,8 +93,9 @@ type step struct {
 	// seenFrom are the regions whose evidence a recovery is.
 	seenFrom []beat.Region
 	// on is where it was told; side is the notice that programs got meanwhile.
-	on   []Channel
-	side *outgoing
+	on     []Channel
+	side   *outgoing
+	queued bool // it was handed to programs already, and may wait for their digest
 	// quiet: it was held back, and wakes nobody when it is told. why is the
 	// reason for that, and comesUp that the store was closed.
 	quiet, comesUp bool
@@ -103,10 +104,22 @@ type step struct {
 
 func (s *step) final() bool { return s.phase == told || s.phase == cancelled }
 
+// aside says that only programs are to hear of it: people were not told of the
+// fault that it ends.
+func (s *step) aside() bool { return s.change == Recovered && s.inc.fault.phase == cancelled }
+
+// carrier is the notice that it leaves in, nil where there is none yet.
+func (s *step) carrier() *outgoing {
+	if s.notice == nil && s.aside() {
+		return s.side
+	}
+	return s.notice
+}
+
 func (s *step) item() ToldItem {
 	return ToldItem{
 		Incident: s.inc.ID, K: s.k, Kind: s.inc.Kind, Change: s.change,
-		Store: s.inc.Store, Host: s.inc.Host, Region: s.inc.Region, Since: s.since(),
+		Store: s.inc.Store, Host: s.inc.Host, Region: s.inc.Region, Since: s.since(), ByRelay: s.inc.ByRelay,
 	}
 }
 
@@ -137,6 +150,7 @@ func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 		},
 		cause: v.Cause, unadopted: v.Unadopted, doubtful: b.peer != presence.PeerLives,
 	}
+	inc.ByRelay = byRelay(sub.class, &v.Cause)
 	inc.begin(v)
 	inc.kind(kind, own)
 	if inc.Region != "" {

@@ -235,7 +235,11 @@ func (b *Book) loadAside(n *Notice, s *step) {
 	}
 	if s.change == Recovered {
 		s.side = &outgoing{side: true, done: true}
-		if s.phase != checking { // people are not to hear of it
+		switch {
+		case s.phase == checking: // people are to hear of it, too
+		case len(s.on) > 0:
+			s.phase = told
+		default:
 			s.phase = cancelled
 		}
 		return

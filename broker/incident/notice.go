@@ -179,6 +179,9 @@ type Incident struct {
 	Message            string        `json:"message,omitempty"`
 	// Ended is why it ended, where the host did not come back.
 	Ended Ending `json:"ended,omitempty"`
+	// ByRelay says that its cause is a relay's word of a host: both regions have
+	// the same id of it.
+	ByRelay bool `json:"byRelay,omitempty"`
 	// Teller is the region that tells it; "" until one did: then home will.
 	Teller beat.Region `json:"teller,omitempty"`
 	// Told is where the fault and its recovery were told; Suppressed says that

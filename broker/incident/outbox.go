@@ -114,6 +114,9 @@ func (b *Book) attempt(o *outgoing) {
 	case !b.mayClaim() && (b.drained() || !b.stuck(o, 2*b.opt.Takeover)):
 		o.writes++
 		b.again(o, o.writes) // or when the lease is back
+	case !o.claimed && b.unmarked(o) && !b.stuck(o, 2*b.opt.Takeover):
+		o.writes++
+		b.again(o, o.writes)
 	case !o.claimed && !b.stuck(o, 2*b.opt.Takeover):
 		o.writing = true
 		b.emit(&Write{Op: b.newOp(o, "", nil), Notice: o.copied()})
@@ -372,6 +375,9 @@ func (b *Book) sentAside(s *step, ch Channel) {
 	s.on = append(s.on, ch)
 	if s.inc.Teller == "" {
 		s.inc.Teller = b.opt.Region
+	}
+	if s.aside() && !s.final() {
+		s.phase, s.inc.Waits, s.inc.Untold = told, "", false
 	}
 	if !slices.Contains(s.inc.Told, ch) {
 		s.inc.Told = append(s.inc.Told, ch)

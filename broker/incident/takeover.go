@@ -210,7 +210,7 @@ func (b *Book) oweMore(s *step) bool {
 
 // owes says whether a recovery is this region's to tell, since it told the fault.
 func (b *Book) owes(s *step) bool {
-	return s.change == Recovered && s.inc.Teller == b.opt.Region && s.inc.fault.phase == told
+	return s.change == Recovered && s.inc.Teller == b.opt.Region && b.known(s.inc.fault)
 }
 
 // unanswered: the other region is silent. What it told before, its marks in
@@ -272,7 +272,7 @@ func (b *Book) toldThere(s *step) {
 // take makes this region the teller of a transition.
 func (b *Book) take(s *step) {
 	inc := s.inc
-	if s.change == Recovered && inc.fault.phase != told && len(inc.fault.on) == 0 {
+	if s.change == Recovered && !b.known(inc.fault) {
 		// Nobody was told of the fault: neither it nor its end is news.
 		b.cancel(inc.fault)
 		b.cancel(s)
@@ -280,9 +280,7 @@ func (b *Book) take(s *step) {
 	}
 	if s.change == Opened && !inc.Open {
 		b.cancel(s)
-		if inc.recovery != nil && !inc.recovery.final() {
-			b.cancel(inc.recovery)
-		}
+		b.resolve(inc)
 		return
 	}
 	inc.Teller = b.opt.Region
@@ -336,7 +334,11 @@ func (b *Book) subjectOf(item ToldItem) *incident {
 	if inc := b.byID[item.Incident]; inc != nil {
 		return inc
 	}
-	return b.open[subject{item.Store, item.Host, item.Region, classOf(item.Kind)}]
+	inc := b.open[subject{item.Store, item.Host, item.Region, classOf(item.Kind)}]
+	if inc != nil && item.ByRelay && inc.ByRelay {
+		return nil // another fault of the same host
+	}
+	return inc
 }
 
 // breaksTies says whether this region tells where both ask, or both wait for
@@ -378,9 +380,9 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingMine
 	case s.phase == held, s.phase == checking && !item.Held && !b.breaksTies(inc):
 		return TellingYours
-	case s.phase == leaving && s.notice != nil && b.stuck(s.notice, b.opt.Takeover):
+	case s.phase == leaving && s.carrier() != nil && b.stuck(s.carrier(), b.opt.Takeover):
 		return TellingYours
-	case b.drained() && (s.notice == nil || len(s.notice.inflight) == 0):
+	case b.drained() && (s.carrier() == nil || len(s.carrier().inflight) == 0):
 		return TellingYours // this node tells no more; the next one asks first
 	default:
 		return TellingMine

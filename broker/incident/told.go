@@ -30,18 +30,22 @@ type ToldItem struct {
 	Since time.Time `json:"since"`
 	// Held: who asks takes the one that is asked for its teller.
 	Held bool `json:"held,omitempty"`
+	// ByRelay: both regions have the incident's id from the store's relay, so
+	// that another id is another fault.
+	ByRelay bool `json:"byRelay,omitempty"`
 }
 
 // ToldBy says whether a transition that a notice lists is this one: by its id,
-// or, where each region computed an id by itself, by its subject and time.
+// or, where each region may have computed an id by itself, by its subject and
+// time.
 func (t *ToldItem) ToldBy(n *Notice, i *Item) bool {
-	if i.Change != t.Change || n.Suppressed {
-		return false // people were not told
+	if i.Change != t.Change {
+		return false
 	}
 	if i.Incident == t.Incident && i.K == t.K {
 		return true
 	}
-	return i.Store == t.Store && i.Host == t.Host && i.Region == t.Region && classOf(i.Kind) == classOf(t.Kind) && n.At.After(t.Since)
+	return !t.ByRelay && i.Store == t.Store && i.Host == t.Host && i.Region == t.Region && classOf(i.Kind) == classOf(t.Kind) && n.At.After(t.Since)
 }
 
 // ToldAnswer answers a ToldQuestion, in its order.

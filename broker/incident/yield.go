@@ -7,6 +7,8 @@ type yielding struct {
 	id    ID
 	since time.Time // the last proof of life before it
 	at    time.Duration
+	// byRelay: both regions have its id from the store's relay.
+	byRelay bool
 }
 
 // yield remembers that the other region tells of a fault that is not known
@@ -17,7 +19,7 @@ func (b *Book) yield(item ToldItem) {
 		return
 	}
 	sub := subject{item.Store, item.Host, item.Region, c}
-	y := yielding{item.Incident, item.Since, b.now.Mono}
+	y := yielding{item.Incident, item.Since, b.now.Mono, item.ByRelay}
 	b.yielded[sub] = y
 	b.after(b.opt.Takeover, func() {
 		if b.yielded[sub] == y {
@@ -30,7 +32,7 @@ func (b *Book) yield(item ToldItem) {
 // opened here now: by its id, or where each region made one, by its time.
 func (b *Book) hasYielded(inc *incident) bool {
 	y, ok := b.yielded[inc.subject()]
-	return ok && (y.id == inc.ID || inc.Since.Sub(y.since).Abs() < b.opt.Takeover)
+	return ok && (y.id == inc.ID || !(y.byRelay && inc.ByRelay) && inc.Since.Sub(y.since).Abs() < b.opt.Takeover)
 }
 
 // maxYielded bounds what is remembered of the other region's questions.

@@ -1,0 +1,42 @@
+package incident_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+)
+
+// What the marks of a notice say of a transition: by its id, and by its subject
+// only where the regions may have made two ids of one fault.
+func TestMarksAreOfOneFault(t *testing.T) {
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	tests := []struct {
+		name       string
+		incident   incident.ID
+		k          int
+		suppressed bool
+		byRelay    bool
+		want       bool
+	}{
+		{name: "the same transition", incident: "one", k: 1, byRelay: true, want: true},
+		{name: "the same one, and people were not told", incident: "one", k: 1, suppressed: true, want: true},
+		{name: "it was opened again", incident: "one", k: 3, byRelay: true},
+		{name: "another fault of a host, by its relay", incident: "two", k: 1, byRelay: true},
+		{name: "each region made an id for one fault", incident: "two", k: 1, want: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			asked := incident.ToldItem{
+				Incident: "one", K: 1, Kind: incident.HostMissing, Change: incident.Opened, Store: "demo", Host: "pos1", Since: at, ByRelay: tt.byRelay,
+			}
+			n := incident.Notice{At: at.Add(time.Minute), Suppressed: tt.suppressed, Marks: map[incident.Channel]incident.Mark{"bot": incident.Sent, "ops": incident.Unsent}}
+			n.Items = []incident.Item{{Incident: tt.incident, K: tt.k, Kind: incident.HostMissing, Change: incident.Opened, Store: "demo", Host: "pos1"}}
+			known := incident.KnownBy([]incident.ToldItem{asked}, []incident.Notice{n}, nil)
+			if got := slices.Equal(known[0].On, []incident.Channel{"bot"}); got != tt.want {
+				t.Errorf("it was told on %v", known[0].On)
+			}
+		})
+	}
+}
