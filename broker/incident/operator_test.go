@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // the scenarios name zones
@@ -88,12 +89,35 @@ func (m *mesh) verdictLine(w []string) error {
 	if store, host, ok := strings.Cut(w[4], "/"); ok {
 		v.Store, v.Host = beat.StoreID(store), beat.HostID(host)
 	}
+	if len(w) > 5 { // what it knows of the cause
+		n, err := strconv.ParseUint(w[5], 10, 64)
+		if err != nil {
+			return err
+		}
+		v.Cause.Number = n
+	}
 	m.node(beat.Region(w[2])).tell(&incident.Decided{Verdict: v})
+	return nil
+}
+
+// expectName does "one name demo": both regions know what is open by one id.
+func (m *mesh) expectName(store beat.StoreID) error {
+	ids := make(map[incident.ID]int)
+	for _, n := range m.regions {
+		for _, i := range n.book.Incidents(true) {
+			if i.Store == store {
+				ids[i.ID]++
+			}
+		}
+	}
+	if len(ids) != 1 {
+		return fmt.Errorf("it has the names %v", ids)
+	}
 	return nil
 }
 
 var conditions = map[string]presence.Condition{
 	"region-down": presence.RegionDown, "region-path": presence.RegionPath, "region-blind": presence.RegionBlind, "region-well": presence.RegionWell,
-	"store-lan": presence.StoreLan, "lan-well": presence.LanWell, "conflict": presence.StoreConflict, "conflict-over": presence.ConflictOver,
+	"store-down": presence.StoreDown, "store-lan": presence.StoreLan, "lan-well": presence.LanWell, "conflict": presence.StoreConflict, "conflict-over": presence.ConflictOver,
 	"host-flaps": presence.HostFlaps, "host-calm": presence.HostCalm, "never-seen": presence.HostNeverSeen, "well": presence.Well,
 }

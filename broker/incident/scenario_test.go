@@ -73,6 +73,8 @@ func (m *mesh) act(w []string) error {
 			until = 1 << 60
 		}
 		m.node(beat.Region(w[2])).tell(&incident.Lease{Until: until})
+	case what == "one name":
+		return m.expectName(beat.StoreID(w[2]))
 	case what == "verdict of":
 		return m.verdictLine(w)
 	case w[0] == "told":

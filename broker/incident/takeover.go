@@ -141,7 +141,7 @@ func (b *Book) answered(e *Answered) {
 				theirs[s.notice] = true
 			}
 			if i < len(e.Answer.Known) {
-				s.learn(&e.Answer.Known[i])
+				b.learn(s, &e.Answer.Known[i], e.Answer.Words[i] == TellingMine || e.Answer.Words[i] == TellingSent)
 			}
 			b.heed(s, e.Answer.Words[i])
 		}
@@ -156,8 +156,15 @@ func (b *Book) answered(e *Answered) {
 }
 
 // learn takes where the other region, or a mark, says that a transition was
-// told.
-func (s *step) learn(k *Known) {
+// told, and by what name, if that region tells it. The end of another name is
+// none of a fault that was told from here.
+func (b *Book) learn(s *step, k *Known, theirs bool) {
+	if theirs {
+		b.adopt(s, k.Incident, k.K)
+	}
+	if s.change == Recovered && k.Incident != "" && k.Incident != s.inc.ID {
+		return
+	}
 	s.on = union(s.on, k.On)
 	if s.change == Recovered {
 		s.inc.fault.on = union(s.inc.fault.on, k.Fault)
@@ -237,7 +244,7 @@ func (b *Book) marksRead(e *MarksRead) {
 				b.take(s)
 			}
 		default:
-			s.learn(&e.Known[i])
+			b.learn(s, &e.Known[i], true)
 			switch {
 			case len(s.on) > 0 && b.everywhere(s):
 				b.toldThere(s)
@@ -305,7 +312,10 @@ func (b *Book) word(item ToldItem) (Telling, Known) {
 	if s == nil {
 		return w, Known{}
 	}
-	k := Known{On: b.reaching(s.on)}
+	if w == TellingYours {
+		b.adopt(s, item.Incident, item.K)
+	}
+	k := Known{Incident: s.inc.ID, K: s.k, On: b.reaching(s.on)}
 	if item.Change == Recovered {
 		k.Fault = b.reaching(s.inc.fault.on)
 	}
@@ -331,7 +341,7 @@ func (b *Book) find(item ToldItem) *step {
 }
 
 func (b *Book) subjectOf(item ToldItem) *incident {
-	if inc := b.byID[item.Incident]; inc != nil {
+	if inc := b.byID[item.Incident]; inc != nil && inc.isOf(&item) {
 		return inc
 	}
 	inc := b.open[subject{item.Store, item.Host, item.Region, classOf(item.Kind)}]
@@ -357,8 +367,6 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingYours
 	}
 	switch {
-	case item.Change == Opened && item.K > inc.fault.k && !inc.Open:
-		return TellingYours // it was opened again, and only there
 	case s == nil && b.teller(inc) != b.opt.Region:
 		return TellingYours
 	case s == nil:

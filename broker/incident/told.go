@@ -62,12 +62,17 @@ type ToldAnswer struct {
 type Known struct {
 	On    []Channel `json:"on,omitempty"`
 	Fault []Channel `json:"fault,omitempty"`
+	// Incident and K name the transition, where it is known; absent in the answer
+	// of a region of an older version.
+	Incident ID  `json:"incident,omitempty"`
+	K        int `json:"k,omitempty"`
 }
 
 // KnownBy is what notices of either region say of transitions. Channels of
 // local reach nobody.
 func KnownBy(items []ToldItem, notices []Notice, local []Channel) []Known {
 	out := make([]Known, len(items))
+	over := endsOf(notices)
 	for i := range notices {
 		n := &notices[i]
 		var sent []Channel
@@ -81,8 +86,14 @@ func KnownBy(items []ToldItem, notices []Notice, local []Channel) []Known {
 		}
 		for k := range items {
 			t := &items[k]
-			if slices.ContainsFunc(n.Items, func(it Item) bool { return t.ToldBy(n, &it) }) {
+			named := func(it Item) bool {
+				return t.ToldBy(n, &it) && (it.Incident == t.Incident || it.Change != Opened || it.K > over[it.Incident])
+			}
+			if at := slices.IndexFunc(n.Items, named); at >= 0 {
 				out[k].On = union(out[k].On, sent)
+				if out[k].Incident != t.Incident {
+					out[k].Incident, out[k].K = n.Items[at].Incident, n.Items[at].K
+				}
 			}
 			if t.Change == Recovered && slices.ContainsFunc(n.Items, func(it Item) bool { return t.faultOf(n, &it) }) {
 				out[k].Fault = union(out[k].Fault, sent)
@@ -90,6 +101,20 @@ func KnownBy(items []ToldItem, notices []Notice, local []Channel) []Known {
 		}
 	}
 	return out
+}
+
+// endsOf is the last end that notices list of each incident: an earlier fault of
+// it is over, and none that is open by another name.
+func endsOf(notices []Notice) map[ID]int {
+	ends := make(map[ID]int)
+	for i := range notices {
+		for k := range notices[i].Items {
+			if it := &notices[i].Items[k]; it.Change == Recovered {
+				ends[it.Incident] = max(ends[it.Incident], it.K)
+			}
+		}
+	}
+	return ends
 }
 
 // faultOf says whether an item that a notice lists is the fault of a recovery.

@@ -1,0 +1,46 @@
+package incident
+
+import "slices"
+
+// Each region names a fault by what it knows, and may know less than the other
+// one while they are apart. Then the name of the region that tells it stands
+// (I1): who leaves the telling to the other region takes over its name, as long
+// as nobody was told from here.
+
+// adopt takes the name by which the other region, or a mark, knows a transition.
+func (b *Book) adopt(s *step, id ID, k int) {
+	inc := s.inc
+	if id == "" || id == inc.ID || k < 1 || b.byID[id] != nil || b.toldFromHere(inc) {
+		return
+	}
+	delete(b.byID, inc.ID)
+	by := k - s.k
+	inc.ID, inc.K = id, inc.K+by
+	b.byID[id] = inc
+	inc.fault.k = max(1, inc.fault.k+by)
+	if inc.recovery != nil {
+		inc.recovery.k += by
+		b.after(keepEnded, func() { b.purge(id) })
+	}
+	b.emit(&Happened{Incident: inc.Incident, Change: Changed})
+}
+
+// toldFromHere says whether a notice of this region names an incident.
+func (b *Book) toldFromHere(inc *incident) bool {
+	return len(inc.Told) > 0 || slices.ContainsFunc([]*step{inc.fault, inc.recovery}, func(s *step) bool {
+		return s != nil && (s.notice != nil || s.side != nil)
+	})
+}
+
+// isOf says whether an incident is the fault that an item is of, or an earlier
+// one of the same cause: that had ended before this one was known.
+func (i *incident) isOf(item *ToldItem) bool {
+	switch {
+	case i.Open:
+		return true
+	case item.Change == Opened:
+		return item.K <= i.fault.k
+	default:
+		return item.K <= i.K || !i.EndedAt.Before(item.Since)
+	}
+}
