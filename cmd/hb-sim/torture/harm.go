@@ -111,8 +111,11 @@ func (w *world) unsilence(f *schedule.Fault) {
 	}
 }
 
-// maintain says that a store may be off, for d.
+// maintain says that a store may be off, for d, and how long it may take then.
 func (w *world) maintain(region int, s *store, d time.Duration) {
+	if !s.declared {
+		w.declare(region, s, &setting.Declaration{})
+	}
 	id := fmt.Sprintf("mnt-%d", w.said)
 	w.say(region, setting.Setting{Kind: setting.Maintenance, ID: id, Rule: &setting.Rule{
 		ID: id, Kind: setting.Maintenance, Match: setting.Match{Stores: []string{string(s.id)}}, From: w.wall(), Until: w.wall().Add(d), By: "anna",
@@ -132,22 +135,28 @@ func (w *world) ack(region int, incident string) {
 	}})
 }
 
+// comeUp is how long after an opening, or maintenance, the worlds' stores may
+// take.
+const comeUp = time.Minute
+
 // hours declares when a store is open: every day from so many minutes after
-// midnight, UTC, for that long.
-func (w *world) hours(region int, s *store, from, length time.Duration) {
-	clock := func(d time.Duration) string {
-		m := int(d/time.Minute) % (24 * 60)
-		return fmt.Sprintf("%02d:%02d", m/60, m%60)
-	}
-	span := []string{clock(from) + "-" + clock(from+length)}
+// midnight until so many, by the clock of a zone.
+func (w *world) hours(region int, s *store, zone string, from, to int) {
+	const day = 24 * 60
+	span := []string{fmt.Sprintf("%02d:%02d-%02d:%02d", from/60%24, from%60, to%day/60, to%60)}
 	week := map[string][]string{}
 	for _, day := range []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} {
 		week[day] = span
 	}
+	w.declare(region, s, &setting.Declaration{Timezone: zone, Hours: week})
+}
+
+// declare says what an operator declares of a store.
+func (w *world) declare(region int, s *store, d *setting.Declaration) {
 	adopt := true
-	w.say(region, setting.Setting{Kind: setting.Declared, ID: string(s.id), Store: &setting.Declaration{
-		Timezone: "UTC", Hours: week, AutoAdopt: &adopt, ComeUp: "1m",
-	}})
+	s.declared = true
+	d.AutoAdopt, d.ComeUp = &adopt, comeUp.String()
+	w.say(region, setting.Setting{Kind: setting.Declared, ID: string(s.id), Store: d})
 }
 
 // twin is another relay of the same identity: a copy of the disk, with the same

@@ -17,6 +17,9 @@ const backupAt = 40 * time.Second
 // saved what it learned.
 const steadyFrom = schedule.Calm - 8*time.Second
 
+// declaredAt is when operators declare the hours of stores that have some.
+const declaredAt = 500 * time.Millisecond
+
 // player plays one schedule after another in one world.
 type player struct {
 	w        *world
@@ -81,6 +84,9 @@ func (p *player) spare(s *schedule.Schedule) bool {
 func (p *player) run(s *schedule.Schedule) {
 	w := p.w
 	w.reset(s.Seed)
+	if !s.Wall.IsZero() {
+		w.base = s.Wall
+	}
 	w.truth.begin(s)
 	for _, q := range w.processes {
 		w.at(w.rng.between(0, time.Second), q.start)
@@ -143,4 +149,7 @@ func (w *world) open(i int, spec *schedule.Store) {
 		w.at(w.rng.between(2*time.Second, 5*time.Second), t.start)
 	}
 	w.stores = append(w.stores, s)
+	if o := &spec.Opens; o.Closes() {
+		w.at(declaredAt, func() { w.hours(i&1, s, o.Zone, o.From, o.To) })
+	}
 }

@@ -306,9 +306,9 @@ func (w *world) strikePeople(f *schedule.Fault) {
 	case schedule.Maintenance:
 		w.maintain(f.Region, s, f.For)
 	case schedule.Hours:
-		at := w.wall()
-		minute := time.Duration(at.Hour()*60+at.Minute()) * time.Minute
-		w.hours(f.Region, s, minute+2*time.Minute, 6*time.Hour) // closed, and opens soon
+		at := w.opensAt()
+		from := at.Hour()*60 + at.Minute()
+		w.hours(f.Region, s, "UTC", from, from+6*60) // closed, and opens soon
 	case schedule.Pin:
 		w.pin(f.Region, s, f.Arg&1)
 	case schedule.Ack:
@@ -317,3 +317,7 @@ func (w *world) strikePeople(f *schedule.Fault) {
 		}
 	}
 }
+
+// opensAt is when a store opens whose hours are declared now: with the second
+// minute from now.
+func (w *world) opensAt() time.Time { return w.wall().Truncate(time.Minute).Add(2 * time.Minute) }

@@ -26,8 +26,12 @@ type witness struct {
 func (t *witness) begin(s *schedule.Schedule) {
 	t.truth.Begin(s.Quiet, s.End)
 	t.last = append(t.last[:0], make([]string, len(s.Stores))...)
+	t.truth.Clock(t.w.base, comeUp)
 	for i := range s.Stores {
 		t.truth.AddStore(s.Stores[i].Relay, len(s.Stores[i].Hosts))
+		if o := &s.Stores[i].Opens; o.Closes() {
+			t.truth.Opens(i, o.Zone, o.From, o.To, i&1)
+		}
 	}
 }
 
@@ -191,7 +195,7 @@ func (t *witness) strikes(f *schedule.Fault) {
 	case schedule.Maintenance:
 		t.truth.Says(now, now+f.For, f.Store, truth.Maintained, f.Region)
 	case schedule.Hours:
-		t.truth.Says(now, now+opensIn, f.Store, truth.Closed, f.Region)
+		t.truth.Says(now, t.w.opensAt().Sub(t.w.base), f.Store, truth.Closed, f.Region)
 	case schedule.Ack:
 		t.truth.Says(now, now, f.Store, truth.Acked, f.Region)
 	case schedule.DiskLost, schedule.DiskRestored, schedule.RelayReplaced:
@@ -202,10 +206,6 @@ func (t *witness) strikes(f *schedule.Fault) {
 		t.truth.Odd(f.Store)
 	}
 }
-
-// opensIn is when a store opens, at the least, after an operator declared its
-// hours.
-const opensIn = time.Minute
 
 // many is how many stores a fault is about, where they are several.
 func many(f *schedule.Fault) int {

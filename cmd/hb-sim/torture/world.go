@@ -64,6 +64,8 @@ type store struct {
 	doubles []*till
 	wan     [2]bool // its way to a region is cut
 	past    []past  // connections that are over
+	// declared: an operator declared something of it.
+	declared bool
 }
 
 // relayGone: the connections of the store's tills to the relay are over.

@@ -30,14 +30,27 @@ var boundaries = [...]float64{0, 0.25, 1, 2, 3, 4, 5, 10, 10.2, 12, 13, 15, 20, 
 // Generate makes the schedule of a seed. It uses the memory of s again.
 func Generate(seed uint64, s *Schedule) {
 	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6862_6d65_7368)), s: s} //nolint:gosec // a seed decides everything
-	s.Seed = seed
+	s.Seed, s.Wall = seed, time.Time{}
 	s.Stores, s.Faults = s.Stores[:0], s.Faults[:0]
+	if !g.special() {
+		g.usual()
+	}
+	s.settle()
+}
+
+type generator struct {
+	*rand.Rand
+	s *Schedule
+}
+
+// usual are a few stores, and one of the ways to torture them.
+func (g *generator) usual() {
 	n := 1 + g.IntN(4)
 	if g.IntN(5) == 0 {
 		n = 12 + g.IntN(5)
 	}
 	for range n {
-		s.Stores = append(s.Stores, g.store())
+		g.s.Stores = append(g.s.Stores, g.store())
 	}
 	switch p := g.IntN(100); {
 	case p < 4: // nothing happens
@@ -58,12 +71,6 @@ func Generate(seed uint64, s *Schedule) {
 	default:
 		g.nasty()
 	}
-	s.settle()
-}
-
-type generator struct {
-	*rand.Rand
-	s *Schedule
 }
 
 func (g *generator) upTo(d time.Duration) time.Duration {

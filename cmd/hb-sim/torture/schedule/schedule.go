@@ -28,7 +28,18 @@ type Host struct {
 type Store struct {
 	Relay bool
 	Hosts []Host
+	Opens Opening
 }
+
+// Opening is when a store is open, on each day by its own clock; the zero one is
+// always open.
+type Opening struct {
+	Zone     string // by its IANA name
+	From, To int    // in minutes after midnight
+}
+
+// Closes says whether the store is closed at times.
+func (h Opening) Closes() bool { return h.Zone != "" }
 
 // Patience is how long a fault waits for its moment; then it does not strike.
 const Patience = 60 * time.Second
@@ -62,7 +73,9 @@ func (f *Fault) last() time.Duration {
 
 // Schedule is all that is done to one mesh.
 type Schedule struct {
-	Seed   uint64 // of the chance in the mesh itself
+	Seed uint64 // of the chance in the mesh itself
+	// Wall is the wall clock at the start, to the second; zero: an ordinary noon.
+	Wall   time.Time
 	Stores []Store
 	Faults []Fault
 	// Quiet is when the last fault is over; then the mesh has until End to

@@ -87,6 +87,8 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		"", "seed x", "store", "store s1 fax:5s", "seed 1\nstore s1 mqtt:5s\nat 1s nothing",
 		"seed 1\nstore s1 mqtt:5s\nat 1s host-crash s2/pos1", "seed 1\nstore s1 mqtt:5s\nat 1s host-crash s1/pos1 for 1s more",
 		"seed 1\nstore s1 mqtt:5s\nfrom 1s on 1. dream node-kill here-a", "what",
+		"seed 1\nclock noon\nstore s1 mqtt:5s", "seed 1\nstore s1 open:Europe/Berlin mqtt:5s",
+		"seed 1\nstore s1 open:Europe/Berlin:04:00-23:00 mqtt:5s\nat 80s hours s1 us-east-1",
 	} {
 		if _, err := schedule.Parse(strings.NewReader(text)); err == nil {
 			t.Errorf("%q was read", text)

@@ -23,11 +23,17 @@ var (
 func (s *Schedule) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d\n", s.Seed)
+	if !s.Wall.IsZero() {
+		fmt.Fprintf(&b, "clock %s\n", s.Wall.UTC().Format(time.RFC3339))
+	}
 	for i := range s.Stores {
 		st := &s.Stores[i]
 		fmt.Fprintf(&b, "store s%d", i+1)
 		if st.Relay {
 			b.WriteString(" relay")
+		}
+		if st.Opens.Closes() {
+			fmt.Fprintf(&b, " open:%s", st.Opens)
 		}
 		for _, h := range st.Hosts {
 			fmt.Fprintf(&b, " %s:%v", h.Way, h.Interval)
@@ -38,6 +44,11 @@ func (s *Schedule) String() string {
 		fmt.Fprintf(&b, "%s\n", &s.Faults[i])
 	}
 	return b.String()
+}
+
+// String is the zone, and from when to when: "Europe/Berlin:02:30-23:00".
+func (h Opening) String() string {
+	return fmt.Sprintf("%s:%02d:%02d-%02d:%02d", h.Zone, h.From/60, h.From%60, h.To/60, h.To%60)
 }
 
 // String is the fault's line: "at 1m45s relay-kill s2 for 30s", or "from 1m20s
@@ -97,6 +108,8 @@ func Parse(in io.Reader) (*Schedule, error) {
 		switch words[0] {
 		case "seed":
 			err = s.parseSeed(words[1:])
+		case "clock":
+			err = s.parseClock(words[1:])
 		case "store":
 			err = s.parseStore(words[1:])
 		case "at", "from":
@@ -124,6 +137,9 @@ func (s *Schedule) check() error {
 		if f.Store < 0 || f.Store >= len(s.Stores) || f.Host < 0 || f.Host >= len(s.Stores[f.Store].Hosts) || f.Kind == Mass && (f.Arg < 1 || f.Arg > len(s.Stores)) {
 			return fmt.Errorf("fault %d (%s) is about something that is not there", i+1, f.Kind)
 		}
+		if f.Kind == Hours && s.Stores[f.Store].Opens.Closes() {
+			return fmt.Errorf("fault %d (%s) is about a store that has hours", i+1, f.Kind)
+		}
 	}
 	return nil
 }
@@ -134,6 +150,25 @@ func (s *Schedule) parseSeed(words []string) (err error) {
 	}
 	s.Seed, err = strconv.ParseUint(words[0], 10, 64)
 	return err
+}
+
+func (s *Schedule) parseClock(words []string) (err error) {
+	if len(words) != 1 {
+		return fmt.Errorf("clock has one time")
+	}
+	s.Wall, err = time.Parse(time.RFC3339, words[0])
+	return err
+}
+
+func (h *Opening) parse(text string) error {
+	zone, span, _ := strings.Cut(text, ":")
+	h.Zone = zone
+	var fromH, fromM, toH, toM int
+	if _, err := fmt.Sscanf(span, "%d:%d-%d:%d", &fromH, &fromM, &toH, &toM); err != nil || zone == "" {
+		return fmt.Errorf("%q are no hours", text)
+	}
+	h.From, h.To = fromH*60+fromM, toH*60+toM
+	return nil
 }
 
 func (s *Schedule) parseStore(words []string) error {
@@ -147,6 +182,12 @@ func (s *Schedule) parseStore(words []string) error {
 			continue
 		}
 		name, interval, _ := strings.Cut(w, ":")
+		if name == "open" {
+			if err := st.Opens.parse(interval); err != nil {
+				return err
+			}
+			continue
+		}
 		way, err := index(wayNames[:], name)
 		if err != nil {
 			return err

@@ -59,8 +59,7 @@ func (t *Truth) mustEnd(x *Told) bool {
 	if from == never {
 		return false
 	}
-	by := t.deadline(from, recoveryBound, x.Channel)
-	return by <= t.End && !t.hushed(x.Store, x.Channel, x.At-time.Minute, t.End)
+	return t.heldEnd(x.Store, x.Channel, from, t.deadline(from, recoveryBound, x.Channel)) <= t.End
 }
 
 // regionsWell says whether both regions were well, and joined, for long at the

@@ -202,12 +202,8 @@ func (t *Truth) hostLoss(s, i int) {
 func (t *Truth) mustTell(s, h int, d span, bound time.Duration) {
 	until := min(d.until, t.End)
 	for ch := range t.channels() {
-		from := t.due(s, ch, d.from)
-		if from == never {
-			continue
-		}
-		by := t.deadline(from, bound+t.pinned(s, from, bound), ch)
-		if until < by || t.hushed(s, ch, from+time.Second, by) {
+		by := t.heldBack(s, ch, d.from, t.deadline(d.from, bound+t.pinned(s, d.from, bound), ch))
+		if until < by {
 			continue
 		}
 		t.Judges(Loss)

@@ -41,7 +41,7 @@ func (t *Truth) Now(at time.Duration) { t.now = at }
 func (t *Truth) calm(s int) bool {
 	from := t.End - healed
 	st := &t.stores[s]
-	if t.hushed(s, People, 0, t.End) || st.odd || t.Quiet > from || st.down.held(from, t.End, 0) && !st.down.on() {
+	if st.odd || t.Quiet > from || st.down.held(from, t.End, 0) && !st.down.on() {
 		return false
 	}
 	return !t.bridge.held(from, t.End, 0) && !t.region[0].held(from, t.End, 0) && !t.region[1].held(from, t.End, 0) &&

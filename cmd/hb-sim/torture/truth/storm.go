@@ -14,30 +14,53 @@ const (
 	stormMessages = 8
 )
 
-// storm: many stores at once make few messages, and each of them is in one.
+// storm: many stores at once make few messages, and each of them is in one; and
+// so when they come back (I6).
 func (t *Truth) storm() {
 	for _, s := range t.strikes {
-		if s.Many < stormStores {
-			continue
-		}
-		if t.disturbed() {
+		if s.Many < stormStores || t.disturbed() {
 			continue
 		}
 		t.Judges(Storm)
-		for ch := range 2 {
-			if n := t.messages(ch, s.At, s.At+stormWindow); n > stormMessages+t.others(s) {
-				t.Fail(Storm, s.At, fmt.Sprintf("%d stores at once made %d messages on channel %d in five minutes", s.Many, n, ch))
+		others := t.others(s)
+		for ch := range t.channels() {
+			if n := t.messages(ch, "open", s.At, s.At+stormWindow); n > stormMessages+others {
+				t.Fail(Storm, s.At, fmt.Sprintf("%d stores at once made %d messages to %s in five minutes", s.Many, n, channelName(ch)))
+			}
+			if back := s.At + s.For; s.For > 0 {
+				if n := t.messages(ch, "recovered", back, back+stormWindow); n > stormMessages+others {
+					t.Fail(Storm, back, fmt.Sprintf("the return of %d stores made %d messages to %s in five minutes", s.Many, n, channelName(ch)))
+				}
+			}
+			if others == 0 {
+				t.once(s, ch)
 			}
 		}
 	}
 }
 
-// messages counts the notices of faults that a channel got in a time.
-func (t *Truth) messages(ch int, from, until time.Duration) int {
+// once: each store of a storm is in one message of its fault.
+func (t *Truth) once(s Strike, ch int) {
+	for store := range s.Many {
+		t.names = t.names[:0]
+		for i := range t.told {
+			x := &t.told[i]
+			if x.Channel == ch && x.Store == store && x.Host < 0 && x.Change == "open" && x.At >= s.At {
+				if t.names = append(t.names, x.Notice); len(t.names) > 1 {
+					t.Fail(Storm, x.At, fmt.Sprintf("%s is in %d messages of one storm to %s", subject(store, -1), len(t.names), channelName(ch)))
+				}
+			}
+		}
+	}
+}
+
+// messages counts the notices of faults, or of their ends, that a channel got in
+// a time.
+func (t *Truth) messages(ch int, change string, from, until time.Duration) int {
 	t.names = t.names[:0]
 	for i := range t.told {
 		x := &t.told[i]
-		if x.Channel == ch && x.Change == "open" && x.At >= from && x.At < until && !slices.Contains(t.names, x.Notice) {
+		if x.Channel == ch && x.Change == change && x.At >= from && x.At < until && !slices.Contains(t.names, x.Notice) {
 			t.names = append(t.names, x.Notice)
 		}
 	}
@@ -62,6 +85,11 @@ func (t *Truth) disturbed() bool {
 		case Node, Channel, Table, Bridge, Word:
 			return true
 		default:
+		}
+	}
+	for s := range t.stores {
+		if len(t.stores[s].said) > 0 {
+			return true // an opening is another wave
 		}
 	}
 	return false

@@ -120,6 +120,8 @@ type lost struct {
 
 // Truth is what really happened in one schedule.
 type Truth struct {
+	base    time.Time     // the wall clock at the start
+	comeUp  time.Duration // how long a store may take after an opening
 	stores  []store
 	region  [2]track // no node of it is ready
 	bridge  track    // cut, or too slow

@@ -2,6 +2,7 @@ package truth
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -32,59 +33,83 @@ type said struct {
 	region      int // where it was said
 }
 
-// comeUp is how long after an opening a store may be missing.
-const comeUp = 10 * time.Minute
-
 // Says tells of a word of an operator about a store.
 func (t *Truth) Says(at, until time.Duration, store int, w Saying, region int) {
 	st := &t.stores[store]
 	st.said = append(st.said, said{w, at, until, region})
 }
 
-// hushed says whether an operator's word may hold back what a channel is told
-// of a store within a time. After a silence what is still down is told; a
-// maintenance and an opening are followed by comeUp.
-func (t *Truth) hushed(s, ch int, from, until time.Duration) bool {
-	for _, w := range t.stores[s].said {
-		end := w.until + 40*time.Second
-		switch w.word {
-		case Silenced:
-			if ch == Programs {
-				continue
-			}
-		case Acked:
-			if ch == Programs {
-				continue
-			}
-			end = never
-		case Maintained:
-			end = w.until + comeUp + 2*time.Minute
-		case Closed:
-			end = w.until + time.Minute + 40*time.Second
-		}
-		if w.from <= until && end >= from {
-			return true
-		}
+// releases is when a word holds back a fault of its store no more: what is still
+// down when a silence ends is told then (I9), after maintenance and an opening
+// once comeUp is over (P10); what is acknowledged is not (I9).
+func (t *Truth) releases(w *said) time.Duration {
+	switch w.word {
+	case Acked:
+		return never
+	case Maintained, Closed:
+		return w.until + t.comeUp
+	default:
+		return w.until
 	}
-	return false
 }
 
-// due is from when on a channel is to be told of an outage that began at from:
-// once a silence is over, it is; never: an operator's word may hold it for long.
-func (t *Truth) due(s, ch int, from time.Duration) time.Duration {
-	at := from
-	for _, w := range t.stores[s].said {
-		switch {
-		case ch == Programs && (w.word == Silenced || w.word == Acked):
-		case w.word == Silenced && w.from <= from+2*time.Minute && w.until+time.Minute >= from:
-			at = max(at, w.until+41*time.Second)
-		case w.word == Acked, w.word == Maintained:
-			return never
-		case w.word == Closed && w.from <= from+2*time.Minute:
-			at = max(at, w.until+2*time.Minute+time.Minute+41*time.Second)
+// afterWord is how long after that it is told: the word's end is known, and
+// gather.
+const afterWord = known + 12*time.Second
+
+// heldBack is when a channel must be told of a fault that began at an instant,
+// and must else be told by another: a word that began before it was told holds it
+// back. Programs are told at once, whatever people say (I9). never: nobody knows.
+func (t *Truth) heldBack(s, ch int, from, by time.Duration) time.Duration {
+	words := t.stores[s].said
+	if ch == Programs || len(words) == 0 {
+		return by
+	}
+	if t.skewed {
+		return never // each region has its own time
+	}
+	for again := true; again; {
+		again = false
+		for i := range words {
+			w := &words[i]
+			if w.from > by || w.until < from && w.word != Acked {
+				continue
+			}
+			at := t.releases(w)
+			if at == never {
+				return never
+			}
+			if at = t.deadline(at, afterWord, ch); at > by {
+				by, again = at, true
+			}
 		}
 	}
-	return at
+	return by
+}
+
+// heldEnd is the same for the end of a fault: it is told when a silence,
+// maintenance or closing ends (I10), without comeUp.
+func (t *Truth) heldEnd(s, ch int, from, by time.Duration) time.Duration {
+	words := t.stores[s].said
+	if ch == Programs || len(words) == 0 {
+		return by
+	}
+	if t.skewed {
+		return never
+	}
+	for again := true; again; {
+		again = false
+		for i := range words {
+			w := &words[i]
+			if w.word == Acked || w.from > by || w.until < from {
+				continue
+			}
+			if at := t.deadline(w.until, recoveryBound, ch); at > by {
+				by, again = at, true
+			}
+		}
+	}
+	return by
 }
 
 // known is how long a word takes to be known in both regions: its replication,
@@ -92,20 +117,47 @@ func (t *Truth) due(s, ch int, from time.Duration) time.Duration {
 const known = 8 * time.Second
 
 // silence: while a word holds a store's notices back, people are told of no
-// fault of it.
+// fault of it; nor of what was out before, until comeUp is over.
 func (t *Truth) silence() {
 	for i := range t.told {
 		x := &t.told[i]
-		if x.Channel != People || x.Store < 0 || x.Change != "open" || x.Suppressed {
+		if x.Store < 0 || x.Change != "open" {
 			continue
 		}
-		for _, w := range t.stores[x.Store].said {
-			if w.word == Acked || x.At < w.from+known || x.At > w.until-time.Second || t.unsaid(w.from, x.At) {
+		t.punctual(x)
+		if x.Channel != People || x.Suppressed {
+			continue
+		}
+		for k := range t.stores[x.Store].said {
+			w := &t.stores[x.Store].said[k]
+			until := w.until
+			if x.Since+longBefore < until && x.Kind != "flapping" {
+				until = t.releases(w)
+			}
+			if w.word == Acked || x.At < w.from+known || x.At > until-time.Second || t.unsaid(w.from, x.At) {
 				continue
 			}
 			t.Judges(Falsity)
-			t.Fail(Falsity, x.At, fmt.Sprintf("people were told of %s (%s) although an operator had said not to from %.3f to %.3f", subject(x.Store, x.Host), x.Kind, w.from.Seconds(), w.until.Seconds()))
+			t.Fail(Falsity, x.At, fmt.Sprintf("people were told of %s (%s) although an operator had said not to from %.3f to %.3f", subject(x.Store, x.Host), x.Kind, w.from.Seconds(), until.Seconds()))
 		}
+	}
+}
+
+// longBefore is how long before an opening what is lost is surely known by then:
+// the bound of a store, and blind.
+const longBefore = storeBound + 60*time.Second
+
+// punctual: that something did not come up is told comeUp after an opening, or a
+// maintenance, and not before (P10).
+func (t *Truth) punctual(x *Told) {
+	if x.Kind != "did-not-come-up" || t.skewed {
+		return
+	}
+	t.Judges(Falsity)
+	if !slices.ContainsFunc(t.stores[x.Store].said, func(w said) bool {
+		return (w.word == Closed || w.word == Maintained) && x.At >= w.until+t.comeUp-time.Second
+	}) {
+		t.Fail(Falsity, x.At, fmt.Sprintf("%s was told not to have come up, and had time", subject(x.Store, x.Host)))
 	}
 }
 
