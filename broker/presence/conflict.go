@@ -31,23 +31,31 @@ func (c *conflict) cause() Cause {
 	return Cause{Node: c.a.String() + "+" + c.b.String()}
 }
 
-// proves says whether a birth proves two relays: its boot was accepted before
-// another one was, or its own boot's clock went back.
-func (s *store) proves(r *beat.Report) bool {
+// proves says whether a birth proves two relays: its boot, or its boot's
+// incarnation, was accepted before another one was; its boot's clock went back;
+// or its epoch was used on another connection.
+func (s *store) proves(conn Conn, r *beat.Report) bool {
 	if s.relay != r.Relay || s.boot.IsZero() {
 		return false
 	}
 	if r.Boot == s.boot {
-		return s.session != sessionNone && r.MonoMs < s.lastMonoMs
+		return s.session != sessionNone && (r.MonoMs < s.lastMonoMs || r.Incarnation == s.renewed || s.reused(conn, r))
 	}
 	return slices.Contains(s.boots, r.Boot)
+}
+
+// reused says whether a birth comes under the boot and the epoch of the session
+// here, on another connection: a relay raises its epoch before every CONNECT,
+// and so one of the two is a copy of the running other, whose clock is in step.
+func (s *store) reused(conn Conn, r *beat.Report) bool {
+	return s.conn != 0 && s.conn != conn && r.Boot == s.boot && r.Epoch == s.epoch
 }
 
 // clash takes a birth that proves a conflict, or that comes while one is open.
 // It says whether the birth is refused: the incumbent keeps its session.
 func (p *Presence) clash(conn Conn, r *beat.Report, s *store) bool {
 	if s.conflict == nil {
-		if !s.proves(r) {
+		if !s.proves(conn, r) {
 			return false
 		}
 		a, b := s.boot, r.Boot
@@ -110,9 +118,15 @@ func (p *Presence) disputed(s *store) bool {
 	return c != nil && (s.session == sessionOpen || p.now.Mono < c.lastAt+rivalLives)
 }
 
-// rememberBoot keeps the boot that a birth replaces.
-func (s *store) rememberBoot(next beat.Boot) {
-	if s.boot.IsZero() || s.boot == next || slices.Contains(s.boots, s.boot) {
+// rememberBoot keeps the boot, or the boot's incarnation, that a birth replaces.
+func (s *store) rememberBoot(r *beat.Report) {
+	switch {
+	case s.boot != r.Boot:
+		s.renewed = beat.Incarnation{}
+	case s.incarnation != r.Incarnation:
+		s.renewed = s.incarnation
+	}
+	if s.boot.IsZero() || s.boot == r.Boot || slices.Contains(s.boots, s.boot) {
 		return
 	}
 	if len(s.boots) >= keepBoots {

@@ -110,6 +110,46 @@ func TestAClockThatWentBackIsAConflict(t *testing.T) {
 	}
 }
 
+// An epoch is used for one CONNECT, and an incarnation is made once in a boot: a
+// boot that comes twice under one epoch, or again under an older incarnation,
+// was copied while it ran.
+func TestABootThatWasCopiedWhileItRanIsAConflict(t *testing.T) {
+	for name, second := range map[string]func(*world) []presence.Out{
+		"the same epoch on another connection": func(w *world) []presence.Out { return w.born(2, 1, 1) },
+		"an incarnation that comes again": func(w *world) []presence.Out {
+			r := report(beat.Birth, 2, 1, w.now.Mono)
+			r.Incarnation = beat.Incarnation{2}
+			if _, ok := verdict(w.do(&presence.Report{Conn: 2, Report: r}), presence.StoreConflict); ok {
+				t.Fatal("a new incarnation proved a conflict")
+			}
+			return w.born(3, 1, 3)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "us-east-1")
+			w.born(1, 1, 1)
+			outs := second(w)
+			if _, ok := verdict(outs, presence.StoreConflict); !ok {
+				t.Fatalf("want a conflict, got %v", outs)
+			}
+			if c, ok := find[*presence.Close](outs); !ok || c.Reason != presence.Clash {
+				t.Fatalf("want the newcomer refused, got %v", outs)
+			}
+			w.want(presence.Conflict)
+		})
+	}
+}
+
+// A birth that comes once more on its own connection is one relay's.
+func TestADuplicateBirthIsNoConflict(t *testing.T) {
+	w := newWorld(t, "us-east-1")
+	w.born(1, 1, 1)
+	if _, ok := verdict(w.born(1, 1, 1), presence.StoreConflict); ok {
+		t.Fatal("a duplicate proved a conflict")
+	}
+	w.want(presence.Up)
+}
+
 // A relay that restarts, and whose older connection's birth comes late, is one.
 func TestALateBirthOfAnOlderBootIsNoConflict(t *testing.T) {
 	w := newWorld(t, "us-east-1")

@@ -47,6 +47,7 @@ type relay struct {
 	store    beat.StoreID
 	up       bool
 	boot     byte
+	epoch    *beat.Epoch // its counter: all relays count with one, but for a copy
 	hosts    []beat.HostReport
 	number   beat.Number
 	lan      *beat.Lan
@@ -219,7 +220,7 @@ func (m *mesh) connect(r *relay, n *region) {
 		return
 	}
 	id := beat.Identity{Store: r.store, Relay: "r1"}
-	death := beat.Death{V: beat.Wire, Incarnation: beat.Incarnation{1}, Boot: beat.Boot{r.boot}, Epoch: m.epoch + 1}
+	death := beat.Death{V: beat.Wire, Incarnation: beat.Incarnation{1}, Boot: beat.Boot{r.boot}, Epoch: *r.epoch + 1}
 	if why := n.p.Admit(id, death); why != presence.NotRefused {
 		if why == presence.Clash {
 			n.do(&presence.Clashed{ID: id, Death: death})
@@ -227,8 +228,8 @@ func (m *mesh) connect(r *relay, n *region) {
 		return
 	}
 	m.conn++
-	m.epoch++
-	r.sessions[n.name] = &uplink{conn: m.conn, epoch: m.epoch}
+	*r.epoch++
+	r.sessions[n.name] = &uplink{conn: m.conn, epoch: *r.epoch}
 	m.report(r, n, beat.Birth)
 }
 
@@ -258,7 +259,7 @@ func (m *mesh) report(r *relay, n *region, kind beat.Kind) {
 func (m *mesh) reborn(n *region, o *presence.Rebirth) {
 	for _, r := range m.sorted() {
 		if u := r.sessions[n.name]; u != nil && u.conn == o.Conn {
-			m.epoch = max(m.epoch, o.Exceed)
+			*r.epoch = max(*r.epoch, o.Exceed)
 			m.connect(r, n)
 		}
 	}

@@ -99,7 +99,7 @@ func (m *mesh) act(w []string) error {
 }
 
 // relayLine does "relay demo starts pos1 pos2", "relays 01 to 12 start" as
-// "relay s 12 start", and "relay s* killed|unpowered|bye|cloned".
+// "relay s 12 start", and "relay s* killed|unpowered|bye|cloned|copied".
 func (m *mesh) relayLine(w []string) error {
 	if n, err := strconv.Atoi(w[2]); err == nil {
 		for i := range n {
@@ -123,15 +123,8 @@ func (m *mesh) relayLine(w []string) error {
 				m.report(r, n, beat.Goodbye)
 			}
 			m.stopRelay(r, true)
-		case "cloned": // a copy of it starts elsewhere, with a boot of its own
-			c := *r
-			c.boot, c.lastPing = r.boot+100, m.now.Mono+7*time.Second
-			c.sessions, c.cut, c.acked = map[beat.Region]*uplink{}, map[beat.Region]bool{}, map[beat.Region]time.Duration{}
-			c.name += "-copy"
-			m.relays[c.name] = &c
-			for _, n := range m.regions {
-				m.connect(&c, n)
-			}
+		case "cloned", "copied":
+			m.copyRelay(r, w[2] == "copied")
 		default:
 			return fmt.Errorf("unknown")
 		}
@@ -139,10 +132,28 @@ func (m *mesh) relayLine(w []string) error {
 	return nil
 }
 
+// copyRelay starts a copy of a relay elsewhere: of its disk, with a boot of its
+// own; or of the running machine, with its boot, its counter and its clock.
+func (m *mesh) copyRelay(r *relay, running bool) {
+	c := *r
+	if epoch := *r.epoch; running {
+		c.epoch = &epoch
+	} else {
+		c.boot += 100
+	}
+	c.lastPing = m.now.Mono + 7*time.Second
+	c.sessions, c.cut, c.acked = map[beat.Region]*uplink{}, map[beat.Region]bool{}, map[beat.Region]time.Duration{}
+	c.name += "-copy"
+	m.relays[c.name] = &c
+	for _, n := range m.regions {
+		m.connect(&c, n)
+	}
+}
+
 func (m *mesh) startRelay(store beat.StoreID, hosts []string) {
 	r := m.relays[string(store)]
 	if r == nil {
-		r = &relay{name: string(store), store: store, sessions: map[beat.Region]*uplink{}, cut: map[beat.Region]bool{}, acked: map[beat.Region]time.Duration{}}
+		r = &relay{name: string(store), store: store, epoch: &m.epoch, sessions: map[beat.Region]*uplink{}, cut: map[beat.Region]bool{}, acked: map[beat.Region]time.Duration{}}
 		m.relays[r.name] = r
 	}
 	r.up = true

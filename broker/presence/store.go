@@ -29,7 +29,8 @@ type store struct {
 	conn        Conn
 	incarnation beat.Incarnation
 	boot        beat.Boot
-	boots       []beat.Boot // those before boot, oldest first
+	boots       []beat.Boot      // those before boot, oldest first
+	renewed     beat.Incarnation // the one that boot had before; a relay makes a new one once per boot
 	epoch       beat.Epoch
 	seq         beat.Seq
 	software    string
@@ -209,9 +210,9 @@ func (p *Presence) birth(conn Conn, r *beat.Report) {
 	}
 	sameRelay := s.relay == "" || s.relay == r.Relay
 	switch {
-	case sameRelay && r.Epoch == s.epoch && r.Boot == s.boot && r.Seq <= s.seq && s.session != sessionNone:
+	case sameRelay && (s.conflict != nil || s.reused(conn, r)) && p.clash(conn, r, s):
+	case sameRelay && r.Epoch == s.epoch && r.Boot == s.boot && r.Seq <= s.seq && s.session != sessionNone && !s.reused(conn, r):
 		p.emit(&Refused{ID: id, Reason: Duplicate})
-	case sameRelay && s.conflict != nil && p.clash(conn, r, s):
 	case sameRelay && r.Epoch <= s.epoch:
 		p.restartGrace(s, r)
 		p.emit(&Rebirth{Conn: conn, ID: id, Exceed: s.epoch})
@@ -242,7 +243,7 @@ func (p *Presence) open(conn Conn, r *beat.Report, s *store) {
 		s.top = 0
 	}
 	p.cameBack(s)
-	s.rememberBoot(r.Boot)
+	s.rememberBoot(r)
 	p.enter(s, sessionOpen)
 	s.relay, s.conn, s.opened, s.bornAt = r.Relay, conn, true, p.now.Mono
 	s.incarnation, s.boot, s.epoch, s.seq = r.Incarnation, r.Boot, r.Epoch, 0

@@ -54,11 +54,14 @@ func (t *witness) nodeReady(p *process)  { t.region(p.region) }
 
 // relay says again whether a relay of a store runs.
 func (t *witness) relay(s *store) {
-	runs := s.relay != nil && s.relay.up && !s.relay.stalled
-	for _, r := range s.twins {
-		runs = runs || r.up
+	n := 0
+	for _, r := range s.relays() {
+		if r.up && !r.stalled {
+			n++
+		}
 	}
-	t.truth.RelayIs(t.w.now, s.index, runs)
+	t.truth.RelayIs(t.w.now, s.index, n > 0)
+	t.truth.Two(t.w.now, s.index, n > 1)
 }
 
 // path says again whether a store's way to a region is good.
@@ -188,7 +191,7 @@ func (t *witness) strikes(f *schedule.Fault) {
 	now := t.w.now
 	t.w.cover.struck = append(t.w.cover.struck, f.Kind)
 	t.truth.Strikes(truth.Strike{At: now, For: f.For, Class: classes[f.Kind], Region: f.Region,
-		Carries: f.Kind >= schedule.ReplicationCut && f.Kind <= schedule.ReplicationShuffle, Alone: f.Kind == schedule.RegionAlone, Pins: f.Kind == schedule.Pin, Twin: f.Kind == schedule.RelayClone && f.Arg == 0 && t.w.stores[f.Store].relay != nil, Store: f.Store, Many: many(f)})
+		Carries: f.Kind >= schedule.ReplicationCut && f.Kind <= schedule.ReplicationShuffle, Alone: f.Kind == schedule.RegionAlone, Pins: f.Kind == schedule.Pin, Store: f.Store, Many: many(f)})
 	switch f.Kind { //nolint:exhaustive // the others are told otherwise
 	case schedule.Silence:
 		t.truth.Says(now, now+f.For, f.Store, truth.Silenced, f.Region)

@@ -1,28 +1,50 @@
 package truth
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
 
-// conflictBound is when two relays that live with one identity are told: each
-// takes the session from the other until a boot is accepted again, then gather.
-const conflictBound = 75 * time.Second
+const (
+	// conflictBound is when two relays that live with one identity are told: each
+	// takes the session from the other until that proves it, then gather.
+	conflictBound = 75 * time.Second
+	// refusedEvery is how often two relays of one identity connect at most once
+	// that is known, on average, beside someConnects: who is refused waits longer
+	// each time, up to 30 s.
+	refusedEvery = 5 * time.Second
+	someConnects = 10
+)
 
-// conflicts: two relays that live with one identity are told (P14).
+// Two says whether two relays run with a store's identity.
+func (t *Truth) Two(at time.Duration, s int, both bool) { t.stores[s].two.set(at, both) }
+
+// conflicts: two relays that live with one identity are told, and do not take
+// the session from each other for ever (P14).
 func (t *Truth) conflicts() {
-	for i := range t.strikes {
-		s := &t.strikes[i]
-		by := s.At + conflictBound
-		if !s.Twin || s.For < conflictBound || t.disturbed() || t.stores[s.Store].down.again(s.At-time.Minute, by, 0) ||
-			t.stores[s.Store].path[0].held(0, by, 0) || t.stores[s.Store].path[1].held(0, by, 0) {
-			continue
-		}
-		t.Judges(Convergence)
-		if !slices.ContainsFunc(t.told, func(x Told) bool {
-			return x.Store == s.Store && x.Kind == "conflict" && x.Change == "open" && x.At <= by+t.digest(by, x.Channel)
-		}) {
-			t.Fail(Convergence, by, "two relays lived as "+subject(s.Store, -1)+", and nobody was told")
+	for s := range t.stores {
+		st := &t.stores[s]
+		for _, both := range st.two.spans {
+			by, until := both.from+conflictBound, min(both.until, t.End)
+			if until < by || t.disturbed() || st.down.again(both.from-time.Minute, by, 0) || st.path[0].held(0, until, 0) || st.path[1].held(0, until, 0) {
+				continue
+			}
+			t.Judges(Convergence)
+			if !slices.ContainsFunc(t.told, func(x Told) bool {
+				return x.Store == s && x.Kind == "conflict" && x.Change == "open" && x.At <= by+t.digest(by, x.Channel)
+			}) {
+				t.Fail(Convergence, by, "two relays lived as "+subject(s, -1)+", and nobody was told")
+			}
+			n := 0
+			for _, at := range st.connects {
+				if at > by && at <= until {
+					n++
+				}
+			}
+			if n > someConnects+int((until-by)/refusedEvery) {
+				t.Fail(Convergence, by, fmt.Sprintf("two relays lived as %s, and connected %d times more by %.3f", subject(s, -1), n, until.Seconds()))
+			}
 		}
 	}
 }

@@ -63,7 +63,6 @@ type Strike struct {
 	Class   Class
 	Region  int  // that it is about
 	Carries bool // it is wrong with what is carried between the tables alone
-	Twin    bool // it lets a second relay live with the store's identity
 	Pins    bool // it moves the home of a store
 	Alone   bool // it cuts the region from every relay and the other region
 	Store   int  // of an operator's word
@@ -102,6 +101,7 @@ type host struct {
 type store struct {
 	relayed bool
 	down    track    // no relay runs
+	two     track    // two of its identity do
 	path    [2]track // its way to a region is no good
 	hosts   []host
 	said    []said // what operators said about it
@@ -172,6 +172,7 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 	}
 	s := &t.stores[len(t.stores)-1]
 	s.relayed, s.said, s.odd, s.connects = relayed, s.said[:0], false, s.connects[:0]
+	s.two.reset()
 	s.down.reset()
 	s.down.set(0, relayed)
 	for g := range s.path {
