@@ -137,13 +137,19 @@ func (b *Book) answered(e *Answered) {
 	theirs := make(map[*outgoing]bool) // notices that the other region tells
 	for i, s := range q.steps {
 		if q.asks(s) {
-			if e.Answer.Words[i] == TellingMine {
+			word := e.Answer.Words[i]
+			if word == TellingMine {
 				theirs[s.notice] = true
 			}
 			if i < len(e.Answer.Known) {
-				b.learn(s, &e.Answer.Known[i], e.Answer.Words[i] == TellingMine || e.Answer.Words[i] == TellingSent)
+				k, named := &e.Answer.Known[i], word == TellingMine || word == TellingSent
+				if word == TellingSent && b.leaves(s, k) {
+					word = TellingYours
+					k.On = union(k.On, k.Fault) // where it knows the fault, it tells the end
+				}
+				b.learn(s, k, named)
 			}
-			b.heed(s, e.Answer.Words[i])
+			b.heed(s, word)
 		}
 	}
 	for _, o := range q.notices {
@@ -153,6 +159,14 @@ func (b *Book) answered(e *Answered) {
 			b.attempt(o)
 		}
 	}
+}
+
+// leaves says whether the other region, which told an end, does not know of a
+// channel that got the fault from here: it tells that one nothing.
+func (b *Book) leaves(s *step, k *Known) bool {
+	return s.change == Recovered && s.notice == nil && slices.ContainsFunc(s.inc.fault.on, func(ch Channel) bool {
+		return b.opt.Reaches(ch) && !slices.Contains(k.Fault, ch) && !slices.Contains(k.On, ch)
+	})
 }
 
 // learn takes where the other region, or a mark, says that a transition was
@@ -286,6 +300,10 @@ func (b *Book) take(s *step) {
 		return
 	}
 	if s.change == Opened && !inc.Open {
+		if len(s.on) > 0 {
+			b.toldThere(s) // it is over, and known there: its end is asked about too
+			return
+		}
 		b.cancel(s)
 		b.resolve(inc)
 		return
