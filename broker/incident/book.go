@@ -67,7 +67,9 @@ func DefaultOptions() Options {
 type Book struct {
 	opt  Options
 	open map[subject]*incident
-	byID map[ID]*incident
+	// ended is when the last incident of a subject ended, while that is remembered.
+	ended map[subject]time.Time
+	byID  map[ID]*incident
 	// gathering are the transitions of each store that wait for each other.
 	gathering map[gatherKey]*gather
 	// hushed are the transitions that people are not told of now, by store ("":
@@ -105,7 +107,7 @@ type Book struct {
 // New makes an empty book.
 func New(opt Options) *Book {
 	return &Book{
-		opt: opt, open: make(map[subject]*incident), byID: make(map[ID]*incident),
+		opt: opt, open: make(map[subject]*incident), ended: make(map[subject]time.Time), byID: make(map[ID]*incident),
 		gathering: make(map[gatherKey]*gather), hushed: make(map[beat.StoreID]*hushList), yielded: make(map[subject]yielding), underLan: make(map[beat.StoreID][]*step), flaps: make(map[subject]*changes), outbox: make(map[string]*outgoing),
 		ops: make(map[uint64]op), asks: make(map[uint64]asking),
 	}

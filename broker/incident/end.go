@@ -11,6 +11,7 @@ import (
 func (b *Book) end(inc *incident, v *presence.Verdict) {
 	delete(b.open, inc.subject())
 	inc.Open, inc.EndedAt = false, b.now.Wall.UTC().Truncate(time.Millisecond)
+	b.ended[inc.subject()] = inc.EndedAt
 	inc.Ended, inc.endedBy = ending(v.Condition), v.Cause
 	inc.K++
 	inc.recovery = &step{inc: inc, k: inc.K, change: Recovered, seenFrom: v.SeenFrom}
@@ -50,6 +51,9 @@ func (b *Book) purge(id ID) {
 	}
 	if inc.fault.final() && inc.recovery.final() {
 		delete(b.byID, id)
+		if b.ended[inc.subject()].Equal(inc.EndedAt) {
+			delete(b.ended, inc.subject())
+		}
 		return
 	}
 	b.after(keepEnded, func() { b.purge(id) })

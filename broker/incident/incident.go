@@ -13,6 +13,7 @@ type incident struct {
 	Incident
 	cause    presence.Cause
 	endedBy  presence.Cause // of the word that ended it
+	after    time.Time      // when the subject's last incident ended; zero: not known
 	fault    *step
 	recovery *step // nil while open
 	// began is when the fault began, as far as opening hours matter: its opening,
@@ -124,9 +125,14 @@ func (s *step) item() ToldItem {
 }
 
 // since is after what a notice about the transition must have been made: an end
-// that was told before this fault was known is another one's.
+// that was told before this fault was known is another one's, and so is a fault
+// that was told before the last one was over.
 func (s *step) since() time.Time {
-	if known := s.inc.OpenedAt.Add(-freshForward); s.change == Recovered && known.After(s.inc.Since) {
+	known := s.inc.after
+	if s.change == Recovered {
+		known = s.inc.OpenedAt
+	}
+	if known = known.Add(-freshForward); known.After(s.inc.Since) {
 		return known
 	}
 	return s.inc.Since
@@ -150,6 +156,7 @@ func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 		},
 		cause: v.Cause, unadopted: v.Unadopted, doubtful: b.peer != presence.PeerLives,
 	}
+	inc.after = b.ended[sub]
 	inc.ByRelay = byRelay(sub.class, &v.Cause)
 	inc.begin(v)
 	inc.kind(kind, own)
@@ -204,7 +211,7 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 			b.cancel(s)
 		}
 	}
-	inc.dead = [2]bool{}
+	inc.dead, inc.after = [2]bool{}, inc.EndedAt
 	inc.kind(kind, own)
 	inc.Kind, inc.Open, inc.EndedAt, inc.Told, inc.recovery = kind, true, time.Time{}, nil, nil
 	inc.Suppressed, inc.Untold, inc.doubtful = false, false, b.peer != presence.PeerLives
