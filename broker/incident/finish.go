@@ -58,7 +58,7 @@ func (b *Book) leftUnsent(s *step) {
 // knows says whether a channel got a transition, and not as one that people are
 // not told of.
 func (b *Book) knows(s *step, ch Channel) bool {
-	return slices.Contains(s.on, ch) && (s.side == nil || !b.isProgram(ch))
+	return slices.Contains(s.heard(), ch) && (s.side == nil || !b.isProgram(ch))
 }
 
 // keepRecent and keepItems bound the notices that are kept for people, and what

@@ -265,7 +265,7 @@ func (b *Book) notAfter() time.Duration {
 // people were not told. wait says that a fault is still on its way there.
 func (b *Book) itemsFor(o *outgoing, ch Channel) (items []Item, steps []*step, wait bool) {
 	for i, s := range o.steps {
-		if !o.side && s.side != nil && b.isProgram(ch) || slices.Contains(s.on, ch) {
+		if !o.side && s.side != nil && b.isProgram(ch) || slices.Contains(s.heard(), ch) {
 			continue
 		}
 		if s != s.inc.fault && s != s.inc.recovery {

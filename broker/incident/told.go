@@ -143,3 +143,46 @@ const (
 	// TellingOver: here the incident has ended untold, or never was.
 	TellingOver Telling = "over"
 )
+
+// leaves says whether the other region, which told an end, does not know of a
+// channel that got the fault from here: it tells that one nothing.
+func (b *Book) leaves(s *step, k *Known) bool {
+	return s.change == Recovered && s.notice == nil && slices.ContainsFunc(s.inc.fault.on, func(ch Channel) bool {
+		return b.opt.Reaches(ch) && !slices.Contains(k.Fault, ch) && !slices.Contains(k.On, ch)
+	})
+}
+
+// learn takes where the other region, or a mark, says that a transition was
+// told, and by what name, if that region tells it. The end of another name is
+// none of a fault that was told from here.
+func (b *Book) learn(s *step, k *Known, theirs bool) {
+	if theirs {
+		b.adopt(s, k.Incident, k.K)
+	}
+	if s.change == Recovered && k.Incident != "" && k.Incident != s.inc.ID {
+		return
+	}
+	s.on = union(s.on, k.On)
+	if s.change == Recovered {
+		s.inc.fault.on = union(s.inc.fault.on, k.Fault)
+	}
+}
+
+// heard is where a transition was told, as far as is known: who heard of an end
+// heard of its fault, and gets that no more.
+func (s *step) heard() []Channel {
+	if r := s.inc.recovery; r != nil && s == s.inc.fault && len(r.on) > 0 {
+		return union(s.on, r.on)
+	}
+	return s.on
+}
+
+// everywhere says whether every channel that reaches somebody has it.
+func (b *Book) everywhere(s *step) bool {
+	for _, ch := range b.opt.Channels {
+		if b.opt.Reaches(ch) && !slices.Contains(s.on, ch) && (s.change == Opened || s.inc.fault.hasTold(ch)) {
+			return false
+		}
+	}
+	return true
+}
