@@ -2,6 +2,7 @@ package truth
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -43,6 +44,9 @@ func (t *Truth) closure() {
 // mustEnd says whether a told fault was over for so long that its end must have
 // been told.
 func (t *Truth) mustEnd(x *Told) bool {
+	if t.forgotten(x) {
+		return false
+	}
 	if x.Store < 0 {
 		return x.Kind == "region-down" && t.regionsWell(x.At)
 	}
@@ -60,6 +64,14 @@ func (t *Truth) mustEnd(x *Told) bool {
 		return false
 	}
 	return t.heldEnd(x.Store, x.Channel, from, t.deadline(from, recoveryBound, x.Channel)) <= t.End
+}
+
+// forgotten says whether a fault was sent without a claim, since the table failed
+// (I4), by a node that was replaced afterwards: its memory alone knew of it.
+func (t *Truth) forgotten(x *Told) bool {
+	return t.region[x.Region].held(x.At, t.End, 0) && slices.ContainsFunc(t.unfenced, func(u unfenced) bool {
+		return u.region == x.Region && u.at <= x.At && x.At <= u.at+10*time.Second
+	})
 }
 
 // regionsWell says whether both regions were well, and joined, for long at the

@@ -118,6 +118,12 @@ type lost struct {
 	k, channel int
 }
 
+// unfenced is a notice that a region handed over without its lease.
+type unfenced struct {
+	at     time.Duration
+	region int
+}
+
 // Truth is what really happened in one schedule.
 type Truth struct {
 	base    time.Time     // the wall clock at the start
@@ -128,9 +134,11 @@ type Truth struct {
 	strikes []Strike
 	told    []Told
 	lost    []lost
-	skewed  bool // a node's wall clock jumped
-	Quiet   time.Duration
-	End     time.Duration
+	// unfenced are the notices that left without the lease.
+	unfenced []unfenced
+	skewed   bool // a node's wall clock jumped
+	Quiet    time.Duration
+	End      time.Duration
 	// Judged counts what each property had to judge.
 	Judged  [Properties]int
 	first   Violation
@@ -155,7 +163,7 @@ func (t *Truth) Begin(quiet, end time.Duration) {
 		t.region[g].set(0, true)
 	}
 	t.bridge.reset()
-	t.strikes, t.told, t.keys, t.lost = t.strikes[:0], t.told[:0], t.keys[:0], t.lost[:0]
+	t.strikes, t.told, t.keys, t.lost, t.unfenced = t.strikes[:0], t.told[:0], t.keys[:0], t.lost[:0], t.unfenced[:0]
 	t.seen, t.open, t.waiting, t.saves = t.seen[:0], t.open[:0], [2]int{}, 0
 	t.skewed = false
 	t.Quiet, t.End = quiet, end
@@ -266,6 +274,7 @@ func (t *Truth) AnswerLost(incident string, k, channel int) {
 // while its table fails it may.
 func (t *Truth) Unfenced(at time.Duration, region int, ails bool, what string) {
 	t.Judges(Writers)
+	t.unfenced = append(t.unfenced, unfenced{at, region})
 	if ails {
 		return
 	}

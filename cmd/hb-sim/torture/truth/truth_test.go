@@ -238,6 +238,18 @@ func TestJudges(t *testing.T) {
 			told(h, 145*s, "open", "store-down", 1, nil)
 			told(h, 205*s, "recovered", "store-down", 2, func(x *truth.Told) { x.Channel = 0 })
 		}, truth.Closure},
+		{"what was sent without a claim is forgotten with its node", func(h *truth.Truth) {
+			down(h, 100*s, 200*s)
+			h.Unfenced(145*s, 0, true, "notice")
+			told(h, 145*s, "open", "store-down", 1, nil)
+			h.RegionIs(190*s, 0, false)
+			h.RegionIs(191*s, 0, true)
+		}, 0},
+		{"what was sent without a claim is not forgotten while its node lives", func(h *truth.Truth) {
+			down(h, 100*s, 200*s)
+			h.Unfenced(145*s, 0, true, "notice")
+			told(h, 145*s, "open", "store-down", 1, nil)
+		}, truth.Closure},
 		{"an end without a fault", func(h *truth.Truth) { told(h, 205*s, "recovered", "store-down", 2, nil) }, truth.Closure},
 		{"a fault after its end", func(h *truth.Truth) {
 			h.Strikes(truth.Strike{At: 145 * s, For: 2 * s, Class: truth.Node})
