@@ -179,25 +179,27 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 		t.stores = append(t.stores, store{})
 	}
 	s := &t.stores[len(t.stores)-1]
-	s.relayed, s.said, s.odd, s.connects = relayed, s.said[:0], false, s.connects[:0]
+	// Only memory is used again: what was known of another schedule must not be.
+	*s = store{relayed: relayed, down: s.down, two: s.two, path: s.path, full: s.full, hosts: s.hosts[:0], said: s.said[:0], connects: s.connects[:0]}
 	s.two.reset()
 	s.down.reset()
+	s.full.reset()
 	s.down.set(0, relayed)
 	for g := range s.path {
 		s.path[g].reset()
 	}
-	for len(s.hosts) < hosts {
-		s.hosts = append(s.hosts, host{})
-	}
-	s.hosts = s.hosts[:hosts]
-	for i := range s.hosts {
-		h := &s.hosts[i]
-		h.dead.reset()
-		h.cable.reset()
-		h.bye.reset()
-		h.said.reset()
+	for range hosts {
+		if n := len(s.hosts); n < cap(s.hosts) {
+			s.hosts = s.hosts[:n+1]
+		} else {
+			s.hosts = append(s.hosts, host{})
+		}
+		h := &s.hosts[len(s.hosts)-1]
+		*h = host{dead: h.dead, cable: h.cable, bye: h.bye, said: h.said}
+		for _, k := range [...]*track{&h.dead, &h.cable, &h.bye, &h.said} {
+			k.reset()
+		}
 		h.dead.set(0, true)
-		h.moved, h.failing = false, false
 	}
 }
 

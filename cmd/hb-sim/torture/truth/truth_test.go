@@ -16,6 +16,11 @@ const (
 // from the first seconds on.
 func history() *truth.Truth {
 	t := &truth.Truth{}
+	begin(t)
+	return t
+}
+
+func begin(t *truth.Truth) {
 	t.Begin(300*s, end)
 	for range 2 {
 		t.AddStore(true, 2)
@@ -29,7 +34,6 @@ func history() *truth.Truth {
 			t.HostIs(5*s, i, h, true, false, 10*s)
 		}
 	}
-	return t
 }
 
 // down lets the first store's relay be away.
@@ -321,5 +325,23 @@ func TestJudges(t *testing.T) {
 				t.Errorf("the judge says %v (%s at %v), not %v", v.Property, v.What, v.At, c.want)
 			}
 		})
+	}
+}
+
+// A truth is used again for the next schedule: nothing of the one before counts.
+func TestATruthForgetsTheScheduleBefore(t *testing.T) {
+	h := history()
+	h.Disk(0)
+	h.Odd(0)
+	h.Full(50*s, 0, true)
+	h.Moved(0, 0)
+	h.Failing(0, 0)
+	h.Skewed()
+	h.Says(90*s, 590*s, 0, truth.Silenced, 0)
+	down(h, 60*s, 70*s)
+	begin(h)
+	down(h, 100*s, 200*s)
+	if v, ok := h.Judge(); ok || v.Property != truth.Loss {
+		t.Errorf("an outage of the second schedule is not told, and the judge says %v (%s)", v.Property, v.What)
 	}
 }
