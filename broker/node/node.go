@@ -118,7 +118,7 @@ func (n *Node) Next() (at time.Duration, ok bool) {
 	if !n.ready || n.waking {
 		return at, ok
 	}
-	if t, due := n.presence.Next(); due && (!ok || t < at) {
+	if t, due := n.presence.Next(); due && !n.draining && (!ok || t < at) {
 		at, ok = t, true
 	}
 	if t, due := n.book.Next(); due && (!ok || t < at) {

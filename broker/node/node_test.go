@@ -153,7 +153,8 @@ func TestAWakingNodeCountsNothing(t *testing.T) {
 	}
 }
 
-// The ends of a stopping node's sessions are no evidence, and its lease is free.
+// The ends of a stopping node's sessions are no evidence, nor is its silence
+// while it takes long, and its lease is free.
 func TestAStopIsNoEvidence(t *testing.T) {
 	w := newTown(t)
 	e := w.start(east, "e1")
@@ -164,6 +165,10 @@ func TestAStopIsNoEvidence(t *testing.T) {
 	s.leave()
 	if len(e.outs) != 0 {
 		t.Errorf("the ends did something: %v", e.outs)
+	}
+	w.run(4 * time.Minute)
+	if d, ok := find[*presence.Decided](e.outs); ok {
+		t.Errorf("it decided: %+v", d.Verdict)
 	}
 	e.step(&node.Leave{})
 	if e.over == nil || !e.over.Clean {

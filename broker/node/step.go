@@ -113,8 +113,12 @@ func (n *Node) end(o *lease.Over) {
 	n.emit(&Over{Reason: Reason(o.Reason), Term: o.Term, Clean: o.Reason == lease.Released})
 }
 
-// stepPresence steps presence, and does what follows.
+// stepPresence steps presence, and does what follows. That of a node which stops
+// hears nothing any more: it decides nothing either (P7).
 func (n *Node) stepPresence(e presence.Event) {
+	if n.draining {
+		return
+	}
 	out := n.presence.Step(n.now, e, n.pOut[:0])
 	if len(out) == 0 {
 		n.pOut = out
