@@ -36,7 +36,7 @@ type Facts struct {
 	Fleet FleetState
 	// OpenedHere says that the store was open here shortly before the other
 	// region's last sign of life, or later, and not open there alone. NoSessionThere says that the store's
-	// last report here had no session there.
+	// reports here had no session there for blind.
 	OpenedHere, NoSessionThere bool
 	// SinceLoss is the time since this region lost the store.
 	SinceLoss, Blind time.Duration
@@ -44,8 +44,11 @@ type Facts struct {
 	ByeExpired bool
 	// Direct says that a host of the store beats directly.
 	Direct bool
-	// Was is the store's state so far: down stays down until something lives.
+	// Was is the store's state so far, and Why its reason: down stays down until
+	// something lives, and for the reason that it went down by, while nobody has
+	// another word.
 	Was State
+	Why Reason
 }
 
 // Decide is the truth table of a store (P3, P3a, I7, P14): which state follows
@@ -105,7 +108,13 @@ func decideLost(f Facts) (State, Reason, bool) {
 		return Degraded, OpenThere, false
 	case word == ViewStopped:
 		return Stopped, SaidGoodbye, false
-	case word == ViewLost, word == ViewNever, f.Was == Down, f.Was == RelayDead:
+	case word == ViewLost, word == ViewNever:
+		return down, lost, false
+	case f.Was == Down, f.Was == RelayDead:
+		switch f.Why {
+		case NoAnswerForBlind, NoAnswerNoSession, OtherDead:
+			lost = f.Why
+		}
 		return down, lost, false
 	default:
 		return decideAlone(f, down, word)

@@ -7,6 +7,19 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 )
 
+// A store that is down says why as long as nobody has another word.
+func TestDownKeepsItsReason(t *testing.T) {
+	f := presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSilent, Link: presence.PeerCut, SinceLoss: time.Minute, Blind: time.Minute}
+	f.Was, f.Why, _ = presence.Decide(f)
+	if _, why, _ := presence.Decide(f); why != presence.NoAnswerForBlind {
+		t.Errorf("without another word it says %q", why)
+	}
+	f.Peer, f.Theirs = presence.PeerSays, presence.ViewLost
+	if _, why, _ := presence.Decide(f); why != presence.LostInBoth {
+		t.Errorf("with the other region's word it says %q", why)
+	}
+}
+
 func TestDecide(t *testing.T) {
 	const blind = time.Minute
 	for _, c := range []struct {

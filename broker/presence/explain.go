@@ -171,7 +171,7 @@ func (p *Presence) explainSession(s *store) SessionExplained {
 		e.Rivals = []beat.Boot{s.conflict.a, s.conflict.b}
 	}
 	if s.witness {
-		there := s.sessionThere
+		there := s.aloneSince == 0
 		e.SessionThere, e.AckAgeMs = &there, s.ackAge.Milliseconds()
 	}
 	return e

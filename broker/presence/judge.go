@@ -19,6 +19,11 @@ func (p *Presence) judge(s *store) {
 	}
 	p.judgeConflict(s)
 	p.judgeDirect(s)
+	if p.expiredWord(s.theirs.View, s.deafSince) {
+		s.theirs.View, s.opens = "", 0
+	}
+	p.count(s) // before it is decided: a region suspects itself first (I7)
+	p.stepFleet()
 	p.decide(s)
 	p.count(s)
 	p.sayLan(s)
@@ -40,17 +45,14 @@ func (p *Presence) facts(s *store, mine View) Facts {
 		Mine: mine, Grace: mine == ViewOpen && s.session != sessionOpen, Conflict: p.disputed(s),
 		Peer: p.peerWord(s), Theirs: s.theirs.View, Opens: s.opens, Link: p.peer.state, Fleet: p.fleet.state,
 		OpenedHere:     s.opened && !s.onlyThere && (s.session == sessionOpen || s.openAt >= p.peer.lifeAt-ownBefore),
-		NoSessionThere: s.witness && !s.sessionThere,
+		NoSessionThere: s.aloneSince != 0 && s.lastReport >= s.aloneSince+p.opt.Blind,
 		SinceLoss:      p.now.Mono - p.lossAt(s), Blind: p.opt.Blind,
-		ByeExpired: s.byeExpired, Direct: s.aliveDirect(), Was: s.state,
+		ByeExpired: s.byeExpired, Direct: s.aliveDirect(), Was: s.state, Why: s.reason,
 	}
 }
 
 func (p *Presence) decide(s *store) {
 	mine := p.view(s).View
-	if p.expiredWord(s.theirs.View, s.deafSince) {
-		s.theirs.View, s.opens = "", 0
-	}
 	if mine == ViewLost && !s.lossSaved {
 		s.lossSaved, s.saveNow = true, true
 	}

@@ -44,7 +44,7 @@ func (p *Presence) sayHost(s *store, h *host, why Reason, oneSided bool) {
 		p.sayFlapping(s, h)
 		return
 	}
-	first := h.cond == 0
+	first, held := h.cond == 0, h.covered && cond == HostMissing && p.held(s, h)
 	h.hearsay = why == OtherDecided && (h.hearsay || h.cond == HostMissing || h.cond == HostFailing)
 	h.cond, h.covered, h.unadopted = cond, false, unadopted
 	if why == OtherDecided {
@@ -54,10 +54,21 @@ func (p *Presence) sayHost(s *store, h *host, why Reason, oneSided bool) {
 		h.covered = true // the store's LAN is the incident: said when that ends
 		return
 	}
+	if held {
+		h.covered = true // its flapping is the incident
+		p.sayFlapping(s, h)
+		return
+	}
 	v := p.hostVerdict(s, h, cond, why, oneSided)
 	v.First, v.OneSided, v.At, v.Unadopted = first, oneSided, p.now.Wall, unadopted
 	p.emit(&Decided{Verdict: v})
 	p.sayFlapping(s, h)
+}
+
+// held says whether a host that flaps beats, though its relay calls it missing: the
+// relay shows the worse of its states until it was calm. That opens nothing.
+func (p *Presence) held(s *store, h *host) bool {
+	return h.flapping && h.relayed && s.session == sessionOpen && p.now.Mono-h.lastSeen <= h.interval()+beat.HostGrace(h.interval())
 }
 
 // sayFlapping passes on the relay's word that a host changes too often (I8).

@@ -228,11 +228,18 @@ func (p *Presence) countWitnesses() witnesses {
 // witnessed keeps what a report says of the other region.
 func (s *store) witnessed(r *beat.Report, other beat.Region) {
 	s.witness = false
+	alone := false
 	for i := range r.Others {
 		if w := &r.Others[i]; w.Region == other {
-			s.witness, s.sessionThere = true, w.Session
+			s.witness, alone = true, !w.Session
 			s.ackAge = time.Duration(min(w.AckAgeMs, maxAgeMs)) * time.Millisecond
 		}
+	}
+	switch {
+	case !alone:
+		s.aloneSince = 0
+	case s.aloneSince == 0:
+		s.aloneSince = max(s.lastReport, 1)
 	}
 }
 

@@ -56,9 +56,9 @@ type store struct {
 	conflict    *conflict
 
 	// What its relay knows of the other region.
-	witness      bool
-	sessionThere bool
-	ackAge       time.Duration
+	witness    bool
+	aloneSince time.Duration // since which report its relay has no session there; 0: it has one
+	ackAge     time.Duration
 
 	// Its hosts, and the relay's picture of them.
 	hash     uint64
@@ -245,6 +245,9 @@ func (p *Presence) open(conn Conn, r *beat.Report, s *store) {
 	p.cameBack(s)
 	s.rememberBoot(r)
 	p.enter(s, sessionOpen)
+	if s.boot != r.Boot {
+		s.aloneSince = 0
+	}
 	s.relay, s.conn, s.opened, s.bornAt = r.Relay, conn, true, p.now.Mono
 	s.incarnation, s.boot, s.epoch, s.seq = r.Incarnation, r.Boot, r.Epoch, 0
 	s.software, s.stopped, s.byeExpired, s.rebirths, s.clock = r.Software, false, false, 0, offset{}
@@ -284,8 +287,8 @@ func (p *Presence) accept(s *store, conn Conn, r *beat.Report) {
 	s.clock.sample(p.now.Mono, mono)
 	s.seq, s.lastMonoMs = r.Seq, r.MonoMs
 	s.every = r.ReportEvery()
-	s.witnessed(r, p.otherIs)
 	s.lastReport = s.clock.date(mono)
+	s.witnessed(r, p.otherIs)
 	s.depth, s.journalLost = r.JournalDepth, r.JournalLost
 	if s.state != Up {
 		p.touch(s)
