@@ -60,10 +60,14 @@ func (b *Book) closed(st *setting.Store, inc *incident, fault bool) hush {
 		return hush{}
 	}
 	now := b.now.Wall
+	comeUp := time.Duration(0)
+	if fault {
+		comeUp = st.ComeUp
+	}
 	until, ended := st.Maintenance(now)
 	switch {
 	case until.After(now):
-		return hush{why: "the store is in maintenance until " + at(st, until), until: until.Add(st.ComeUp), comesUp: true}
+		return hush{why: "the store is in maintenance until " + at(st, until), until: until.Add(comeUp), comesUp: true}
 	case fault && !ended.IsZero() && inc.began.Before(ended) && now.Before(ended.Add(st.ComeUp)):
 		return hush{why: "the store was in maintenance, and has until " + at(st, ended.Add(st.ComeUp)) + " to come up", until: ended.Add(st.ComeUp), comesUp: true}
 	}
@@ -72,7 +76,7 @@ func (b *Book) closed(st *setting.Store, inc *incident, fault bool) hush {
 		if opens.IsZero() {
 			return hush{why: "the store is closed", comesUp: true}
 		}
-		return hush{why: "the store is closed until " + at(st, opens), until: opens.Add(st.ComeUp), comesUp: true}
+		return hush{why: "the store is closed until " + at(st, opens), until: opens.Add(comeUp), comesUp: true}
 	}
 	if opened := st.Opened(now); fault && !opened.IsZero() && inc.began.Before(opened) && now.Before(opened.Add(st.ComeUp)) {
 		return hush{why: "the store has opened, and has until " + at(st, opened.Add(st.ComeUp)) + " to come up", until: opened.Add(st.ComeUp), comesUp: true}

@@ -204,8 +204,8 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 	if !own && (!v.At.After(inc.EndedAt) || older(&v.Cause, &inc.endedBy)) {
 		return false
 	}
-	known := inc.fault.phase == told && (inc.recovery.phase == gathering || inc.recovery.phase == digesting)
-	on := inc.fault.on
+	known := inc.fault.phase == told && (inc.recovery.phase == gathering || inc.recovery.phase == digesting || inc.recovery.phase == hushed)
+	on, why := without(inc.fault.on, inc.recovery.on), inc.recovery.why
 	for _, s := range []*step{inc.fault, inc.recovery} {
 		if !s.final() {
 			b.cancel(s)
@@ -226,12 +226,21 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 	b.emit(&Happened{Incident: inc.Incident, Change: Opened})
 	b.changed(inc)
 	if known {
-		inc.fault.phase, inc.fault.on, inc.Told = told, on, slices.Clone(on)
+		inc.fault.phase, inc.fault.on, inc.Told, inc.fault.why = told, on, slices.Clone(on), why
 		b.saveTold(inc)
+		b.tellAgain(inc.fault)
 	} else {
 		b.start(inc.fault, v.Old)
 	}
 	return true
+}
+
+// tellAgain tells programs of a fault that people take for the one before, whose
+// end programs know already.
+func (b *Book) tellAgain(f *step) {
+	if slices.ContainsFunc(b.opt.Programs, func(ch Channel) bool { return !slices.Contains(f.on, ch) }) {
+		b.tellPrograms([]*step{f})
+	}
 }
 
 // goesOn takes a further word about an open fault.

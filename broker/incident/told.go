@@ -129,6 +129,11 @@ func union(a, b []Channel) []Channel {
 	return slices.Compact(all)
 }
 
+// without is what is in a and not in b.
+func without(a, b []Channel) []Channel {
+	return slices.DeleteFunc(slices.Clone(a), func(ch Channel) bool { return slices.Contains(b, ch) })
+}
+
 // Telling is the word of the region that was asked about one transition.
 type Telling string
 
