@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/record"
 	"github.com/hb-mesh/hb-mesh/broker/table"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
@@ -199,7 +199,10 @@ func (a *api) History(ctx context.Context, store beat.StoreID, day time.Time, st
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", dashboard.ErrUnavailable, err)
 	}
-	all := joinHistory(store, items)
+	all, aside := record.JoinHistory(items)
+	if aside > 0 {
+		a.b.log.Warn("entries of the history cannot be read, and are left out", "store", store, "day", day.Format(time.DateOnly), "entries", aside)
+	}
 	from, _ := strconv.Atoi(start)
 	from = min(max(from, 0), len(all))
 	to := min(from+limit, len(all))
@@ -207,42 +210,14 @@ func (a *api) History(ctx context.Context, store beat.StoreID, day time.Time, st
 	if to < len(all) {
 		next = strconv.Itoa(to)
 	}
-	return all[from:to], next, nil
-}
-
-// joinHistory is what two regions' items say together: each (incarnation,
-// number) once, oldest first.
-func joinHistory(store beat.StoreID, items []table.Item) []dashboard.Entry {
-	seen := make(map[string]int)
-	var all []dashboard.Entry
-	for i := range items {
-		parts := strings.Split(items[i].SK, "#")
-		var e entry
-		if len(parts) != 3 || json.Unmarshal(items[i].Doc, &e) != nil {
-			continue
-		}
-		number, err := strconv.ParseUint(parts[2], 10, 64)
-		if err != nil {
-			continue
-		}
-		key, region := parts[1]+"#"+parts[2], beat.Region(parts[0])
-		if at, ok := seen[key]; ok {
-			all[at].Regions = append(all[at].Regions, region)
-			continue
-		}
-		seen[key] = len(all)
-		all = append(all, dashboard.Entry{
-			At: e.At, Store: store, Host: e.Host, State: e.State, Reason: e.Reason, Incarnation: parts[1],
-			Number: beat.Number(number), Until: e.Until, Regions: []beat.Region{region}, Message: e.Message,
+	page := make([]dashboard.Entry, 0, to-from)
+	for _, e := range all[from:to] {
+		page = append(page, dashboard.Entry{
+			At: e.At, Store: store, Host: e.Host, State: e.State, Reason: e.Reason, Incarnation: e.Incarnation,
+			Number: e.Number, Until: e.Until, Regions: e.Regions, Message: e.Message,
 		})
 	}
-	slices.SortStableFunc(all, func(x, y dashboard.Entry) int {
-		if c := x.At.Compare(y.At); c != 0 {
-			return c
-		}
-		return int(x.Number) - int(y.Number)
-	})
-	return all
+	return page, next, nil
 }
 
 // authorize says what a request may do: by its key, or from loopback where

@@ -245,28 +245,25 @@ func (e *effects) published(r notice.Result) {
 
 // result is what the book makes of a table's error.
 func result(err error) incident.Result {
-	switch {
-	case err == nil:
-		return incident.Done
-	case errors.Is(err, table.ErrConflict):
-		return incident.Refused
-	case errors.Is(err, table.ErrUnavailable), errors.Is(err, table.ErrInvalid):
-		return incident.Failed
-	default:
-		return incident.Uncertain
-	}
+	return outcome(err, incident.Done, incident.Refused, incident.Failed, incident.Uncertain)
 }
 
 // leaseResult is what the lease makes of a table's error.
 func leaseResult(err error) lease.Result {
+	return outcome(err, lease.Done, lease.Refused, lease.Failed, lease.Uncertain)
+}
+
+// outcome is what is known of a write by its error: what timed out may have
+// been done.
+func outcome[R any](err error, done, refused, failed, uncertain R) R {
 	switch {
 	case err == nil:
-		return lease.Done
+		return done
 	case errors.Is(err, table.ErrConflict):
-		return lease.Refused
+		return refused
 	case errors.Is(err, table.ErrUnavailable), errors.Is(err, table.ErrInvalid):
-		return lease.Failed
+		return failed
 	default:
-		return lease.Uncertain
+		return uncertain
 	}
 }

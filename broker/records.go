@@ -162,6 +162,3 @@ func (r *records) read(ctx context.Context, pks []string) ([]table.Item, error) 
 	}
 	return out, nil
 }
-
-// entry is one transition in the history.
-type entry = record.Entry

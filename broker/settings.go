@@ -33,28 +33,27 @@ func (b *Broker) wireSettings(*metrics) error {
 // closedKind is the Held of a store outside its opening hours.
 const closedKind = "closed"
 
-// held says why people are not told of an open incident now; nil: they are.
+// held says why people are not told of an open incident now; nil: they are. A
+// store that is closed says so before any silence does, as in the book.
 func held(f *setting.Fleet, i *incident.Incident, now time.Time) *dashboard.Held {
 	if !i.Open {
 		return nil
 	}
+	if i.Store != "" {
+		s := f.Store(i.Store)
+		if open, edge := s.Open(now); !open {
+			why := "closed"
+			if !edge.IsZero() {
+				why = "closed until " + setting.Moment(edge, now, s.Zone())
+			}
+			return &dashboard.Held{Kind: closedKind, Why: why, Until: edge}
+		}
+	}
 	h := f.Hush(setting.Subject{Store: i.Store, Host: i.Host, Kind: string(i.Kind), Incident: string(i.ID)}, now)
-	if h.Held() {
-		return &dashboard.Held{Kind: string(h.Kind), Why: h.Why, Until: h.Until}
-	}
-	if i.Store == "" {
+	if !h.Held() {
 		return nil
 	}
-	s := f.Store(i.Store)
-	open, edge := s.Open(now)
-	if open {
-		return nil
-	}
-	why := "closed"
-	if !edge.IsZero() {
-		why = "closed until " + setting.Moment(edge, now, s.Zone())
-	}
-	return &dashboard.Held{Kind: closedKind, Why: why, Until: edge}
+	return &dashboard.Held{Kind: string(h.Kind), Why: h.Why, Until: h.Until}
 }
 
 // say adds what operators say of a store.

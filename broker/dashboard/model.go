@@ -263,17 +263,9 @@ type Entry struct {
 	Message string        `json:"message,omitempty"`
 }
 
-// Role is what a key may do.
+// Role is what a key may do: beat, read or admin; relay is the password of
+// relays, which opens no API.
 type Role string
-
-// The roles of a key.
-const (
-	RoleBeat  Role = "beat"
-	RoleRead  Role = "read"
-	RoleAdmin Role = "admin"
-	// RoleRelay is the password of relays; it opens no API.
-	RoleRelay Role = "relay"
-)
 
 // Key is an API key, without its secret.
 type Key struct {

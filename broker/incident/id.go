@@ -73,12 +73,8 @@ type subject struct {
 	class  class
 }
 
-// MakeID is a hash of the subject, its class and the cause (I1): 26 characters
+// makeID is a hash of the subject, its class and the cause (I1): 26 characters
 // of base32, the same wherever it is computed.
-func MakeID(store beat.StoreID, host beat.HostID, kind Kind, c presence.Cause) ID {
-	return makeID(subject{store: store, host: host, class: classOf(kind)}, c)
-}
-
 func makeID(s subject, c presence.Cause) ID {
 	text := fmt.Appendf(make([]byte, 0, 160), "%s\n%s\n%s\n%s\n%d\n%s\n%d", s.store, s.host, s.class, c.Incarnation, c.Number, c.Node, c.Term)
 	if s.region != "" {

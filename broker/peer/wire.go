@@ -14,9 +14,7 @@ const (
 	Prefix      = "/v1/peer/"
 	PathAsk     = Prefix + "ask"
 	PathTold    = Prefix + "told"
-	PathHeard   = Prefix + "heard"
 	PathForward = Prefix + "forward"
-	PathExplain = Prefix + "explain"
 	PathDrain   = Prefix + "drain"
 )
 

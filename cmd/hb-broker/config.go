@@ -28,7 +28,7 @@ type config struct {
 	HTTP           door   `yaml:"http"`
 	Insecure       bool   `yaml:"insecure" help:"allow doors without TLS that are not on loopback"`
 	// Reads without a key are for a laptop: the page asks for a key else.
-	OpenReads bool             `yaml:"openReads" help:"let requests from loopback read without a key"`
+	OpenReads bool             `yaml:"openReads" help:"let requests from loopback read without a key; not behind a proxy on the same machine, whose requests all are"`
 	Link      string           `yaml:"link" help:"address of the dashboard, for notices"`
 	Zone      string           `yaml:"zone" help:"time zone of the times in notices, for example America/Chicago; default UTC"`
 	Peer      other            `yaml:"peer"`
