@@ -100,7 +100,7 @@ func (p *process) sight(s *store) string {
 // a stranger says of it: neither may change its state, at once or after blip.
 func (w *world) staleLan(t *till) {
 	r := t.store.relay
-	if r == nil || !r.up || r.stalled || !t.alive || t.cut || t.way.direct() || len(t.store.doubles) > 0 || len(t.store.twins) > 0 {
+	if r == nil || !r.up || r.stalled || !t.alive || t.failing || t.cut || t.way.direct() || len(t.store.doubles) > 0 || len(t.store.twins) > 0 {
 		return
 	}
 	before, ok := r.number(t.id)
@@ -125,7 +125,7 @@ func (w *world) staleLan(t *till) {
 		r.deliver(e)
 	}
 	w.after(blipped, func() {
-		if t.life != life || t.conn != conn || r.life != relayLife || t.way != way || t.cut || r.stalled || len(t.store.doubles) > 0 {
+		if t.life != life || t.conn != conn || r.life != relayLife || t.way != way || t.failing || t.cut || r.stalled || len(t.store.doubles) > 0 {
 			return
 		}
 		after, _ := r.number(t.id)

@@ -120,24 +120,24 @@ func (t *till) lan(r *relay, e roster.Event) {
 func (t *till) post(region int, again bool) {
 	w := t.w
 	p := w.active(region)
-	cut := t.cut || t.store.wan[region]
-	if p == nil || cut {
-		if again && !t.cut {
-			life := t.life
-			wait := 50 * time.Millisecond
-			if cut {
-				wait = min(time.Second, t.interval/16) // it has promised
-			}
-			t.prefers = 1 - region
-			w.after(wait, func() {
-				if t.life == life {
-					t.post(1-region, false)
-				}
-			})
+	mute := t.cut || t.store.wan[region] || p != nil && p.stalled
+	if again && !t.cut && (p == nil || mute) {
+		life := t.life
+		wait := 50 * time.Millisecond
+		if mute {
+			wait = min(time.Second, t.interval/16) // it has promised
 		}
+		t.prefers = 1 - region
+		w.after(wait, func() {
+			if t.life == life {
+				t.post(1-region, false)
+			}
+		})
+	}
+	if p == nil || t.cut || t.store.wan[region] {
 		return
 	}
-	life := p.life
+	life := p.life // of one that stands still, what it gets waits in its socket
 	w.after(w.rng.between(20*time.Millisecond, 60*time.Millisecond), func() {
 		if p.life == life {
 			p.run(func() {
@@ -197,7 +197,7 @@ func (t *till) bye() {
 
 // move changes the till's way: by DISCONNECT, within its promise.
 func (t *till) move(to way) {
-	t.w.truth.hostMoves(t)
+	t.w.truth.hostMoves(t, to)
 	if r := t.store.relay; t.conn != 0 && r != nil && r.up {
 		from := t.source()
 		r.later(time.Millisecond, func() { r.deliver(&roster.Closed{From: from, Clean: true}) })

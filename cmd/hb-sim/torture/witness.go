@@ -99,8 +99,10 @@ func (t *witness) hostBye(h *till) {
 	}
 }
 
-func (t *witness) failing(h *till)         { t.truth.Failing(h.store.index, h.index) }
-func (t *witness) hostMoves(h *till)       { t.truth.Moved(h.store.index, h.index) }
+func (t *witness) failing(h *till) { t.truth.Failing(h.store.index, h.index) }
+func (t *witness) hostMoves(h *till, to way) {
+	t.truth.Moved(h.store.index, h.index, to.direct())
+}
 func (t *witness) cable(h *till, cut bool) { t.truth.Cable(t.w.now, h.store.index, h.index, cut) }
 
 func (t *witness) connects(r *relay, _ int) {

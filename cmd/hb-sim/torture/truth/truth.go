@@ -220,8 +220,12 @@ func (t *Truth) Bye(at time.Duration, s, h int) { t.stores[s].hosts[h].bye.set(a
 // Heard says that a host's goodbye reached its relay.
 func (t *Truth) Heard(at time.Duration, s, h int) { t.stores[s].hosts[h].said.set(at, true) }
 
-// Moved says that a host changed its way.
-func (t *Truth) Moved(s, h int) { t.stores[s].hosts[h].moved = true }
+// Moved says that a host changed its way; direct that it beats to the regions
+// from now on.
+func (t *Truth) Moved(s, h int, direct bool) {
+	x := &t.stores[s].hosts[h]
+	x.moved, x.direct = true, x.direct || direct
+}
 
 // Cable says whether a host's cable is out.
 func (t *Truth) Cable(at time.Duration, s, h int, out bool) { t.stores[s].hosts[h].cable.set(at, out) }

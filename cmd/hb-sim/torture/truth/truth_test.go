@@ -334,7 +334,7 @@ func TestATruthForgetsTheScheduleBefore(t *testing.T) {
 	h.Disk(0)
 	h.Odd(0)
 	h.Full(50*s, 0, true)
-	h.Moved(0, 0)
+	h.Moved(0, 0, true)
 	h.Failing(0, 0)
 	h.Skewed()
 	h.Says(90*s, 590*s, 0, truth.Silenced, 0)
