@@ -60,7 +60,12 @@ func (h *historian) run(ctx context.Context) {
 func (h *historian) write(ctx context.Context, j *presence.Journal) {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	if err := h.records.table.Put(ctx, record.History(h.records.region, j, h.records.keep)); err != nil {
+	items, aside := record.History(h.records.region, j, h.records.keep)
+	if aside > 0 {
+		h.metrics.aside.WithLabelValues("entry").Add(float64(aside))
+		h.log.Warn("entries of a journal cannot be written, and are set aside", "store", j.ID.Store, "entries", aside)
+	}
+	if err := h.records.table.Put(ctx, items); err != nil {
 		h.metrics.historyFailed.Inc()
 		h.log.Warn("journal not taken: its relay will send it again", "store", j.ID.Store, "entries", len(j.Entries), "err", err)
 		return

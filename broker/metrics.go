@@ -63,7 +63,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		history:        counter("hbmesh_broker_history_entries_total", "Journal entries that the table took."),
 		historyDropped: counter("hbmesh_broker_history_dropped_total", "Journal batches that were not queued; their relays send them again."),
 		historyFailed:  counter("hbmesh_broker_history_failed_total", "Journal batches that the table did not take; their relays send them again."),
-		aside:          vec("hbmesh_broker_items_set_aside_total", "Items of the table that could not be used, by reason: unreadable, misplaced, newer, lease.", "reason"),
+		aside:          vec("hbmesh_broker_items_set_aside_total", "Items of the table that could not be used, by reason: unreadable, misplaced, newer, lease; or entries of a journal that cannot be written: entry.", "reason"),
 		letters:        vec("hbmesh_broker_letters_total", "Letters between the regions, which go by the table while HTTPS fails: posted, unposted, and why some were ignored.", "result"),
 		stalls:         counter("hbmesh_broker_stalls_total", "How often this node stood still for 10 s or more, and settled again."),
 		active:         prometheus.NewGauge(prometheus.GaugeOpts{Name: "hbmesh_broker_active", Help: "1 where this node is its region's active one, 0 on a standby."}),

@@ -300,29 +300,42 @@ func (p *Presence) accept(s *store, conn Conn, r *beat.Report) {
 		p.emit(&Command{Conn: conn, ID: r.Identity(), Command: beat.Command{V: beat.Wire, Order: beat.SendPicture}})
 	}
 	if len(r.Journal) > 0 {
-		p.journal(s, conn, r, mono)
+		p.journal(s, conn, r)
 	}
 }
 
 // journal dates a batch and hands it to the history. It changes no presence.
-func (p *Presence) journal(s *store, conn Conn, r *beat.Report, mono time.Duration) {
+func (p *Presence) journal(s *store, conn Conn, r *beat.Report) {
 	j := &Journal{
 		Conn: conn, ID: r.Identity(), Epoch: r.Epoch, Seq: r.Seq, Incarnation: r.Incarnation,
 		Entries: append([]beat.Transition(nil), r.Journal...),
 	}
 	for i := range j.Entries {
 		t := &j.Entries[i]
-		at := time.UnixMilli(t.WallMs).UTC()
-		if t.Boot == r.Boot {
-			at = p.now.At(s.clock.date(min(time.Duration(t.MonoMs)*time.Millisecond, mono)))
-		}
-		if t.WallMs == 0 && t.Boot != r.Boot || at.After(p.now.Wall) {
-			at = p.now.Wall
-		}
-		j.Dated = append(j.Dated, at)
+		j.Dated = append(j.Dated, p.dated(s, r, t))
 		s.top = max(s.top, t.Number, t.Until)
 	}
 	p.emit(j)
+}
+
+// longestWait bounds how long a journal's entry waits for a region.
+const longestWait = 366 * 24 * time.Hour
+
+// dated is when an entry happened. The boot that reports it is dated by its
+// monotonic clock. An earlier one has the relay's wall clock alone, which an
+// honest relay may have wrong by a century: no battery says 1970, a broken one
+// 2106. What it says is taken where it can be true; an entry of the future, or
+// older than any waits, happened when we hear of it, as does one without a date.
+func (p *Presence) dated(s *store, r *beat.Report, t *beat.Transition) time.Time {
+	at := time.UnixMilli(t.WallMs).UTC()
+	if t.Boot == r.Boot {
+		mono := time.Duration(min(t.MonoMs, r.MonoMs)) * time.Millisecond //nolint:gosec // checked: at most maxMonoMs
+		at = p.now.At(s.clock.date(mono))
+	}
+	if at.After(p.now.Wall) || at.Before(p.now.Wall.Add(-longestWait)) {
+		return p.now.Wall
+	}
+	return at
 }
 
 // ended takes the end of a connection: it counts only for the open session (P1).

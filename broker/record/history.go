@@ -29,22 +29,28 @@ type Entry struct {
 	Regions     []beat.Region `json:"-"`
 }
 
-// History are the items of a batch of a relay's journal. They vanish keep after
-// they happened.
-func History(region beat.Region, j *presence.Journal, keep time.Duration) []table.Item {
-	items := make([]table.Item, 0, len(j.Entries))
+// History are the items of a batch of a relay's journal, and how many of its
+// entries were set aside because they cannot be written: one of them must not
+// hold back the others. They vanish keep after they happened.
+func History(region beat.Region, j *presence.Journal, keep time.Duration) (items []table.Item, aside int) {
+	items = make([]table.Item, 0, len(j.Entries))
 	for i := range j.Entries {
 		t, at := &j.Entries[i], j.Dated[i].UTC()
-		items = append(items, table.Item{
+		it := table.Item{
 			Key: table.HistoryKey(region, j.ID.Store, at, j.Incarnation, t.Number),
 			Doc: document(Entry{
 				At: at.Truncate(time.Millisecond), Host: t.Host, State: t.State, Reason: t.Reason.String(), SilentMs: t.SilentMs,
 				IntervalMs: t.IntervalMs, Message: t.Message, Until: t.Until,
 			}),
 			Rev: int64(t.Number), Expires: at.Add(keep),
-		})
+		}
+		if it.Check() != nil {
+			aside++
+			continue
+		}
+		items = append(items, it)
 	}
-	return items
+	return items, aside
 }
 
 // JoinHistory is what two regions' items of a partition say together: each

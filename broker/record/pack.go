@@ -41,11 +41,12 @@ type versioned struct {
 }
 
 // document is v as JSON, compressed where it is large. The same v gives the
-// same bytes.
+// same bytes. It is nil where v has something that JSON does not, such as a date
+// after the year 9999: no table takes an item without a document.
 func document(v any) []byte {
 	doc, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("record: marshal: %v", err)) // plain structs cannot fail
+		return nil
 	}
 	if len(doc) < packAbove {
 		return doc

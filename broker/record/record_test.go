@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -138,12 +139,37 @@ func TestHistoryIsJoinedInAnyOrder(t *testing.T) {
 		j.Entries = append(j.Entries, beat.Transition{Number: beat.Number(i + 1), Host: "pos1", State: beat.Missing})
 		j.Dated = append(j.Dated, at.Add(time.Duration(i)*time.Minute))
 	}
-	east, west := record.History("us-east-1", j, time.Hour), record.History("us-west-2", j, time.Hour)
+	east, _ := record.History("us-east-1", j, time.Hour)
+	west, _ := record.History("us-west-2", j, time.Hour)
 	bad := table.Item{Key: table.Key{PK: "hist#demo#x", SK: "us-east-1#nothing"}}
 	a, aside := record.JoinHistory(append(append([]table.Item{bad}, east...), west[:2]...))
 	b, _ := record.JoinHistory(append(append([]table.Item{}, west[:2]...), east...))
 	if !reflect.DeepEqual(a, b) || len(a) != 3 || aside != 1 || len(a[0].Regions) != 2 || len(a[2].Regions) != 1 {
 		t.Errorf("%d set aside\n%+v\n%+v", aside, a, b)
+	}
+}
+
+// What cannot be written is set aside, and the rest is written: nothing that a
+// relay or the other region says ends the process.
+func TestWhatCannotBeWrittenIsSetAside(t *testing.T) {
+	never := time.Date(-1199, 2, 3, 0, 0, 0, 0, time.UTC)
+	j := &presence.Journal{
+		ID: beat.Identity{Store: "demo", Relay: "r1"}, Incarnation: beat.Incarnation{1},
+		Entries: []beat.Transition{{Number: 1, Host: "pos1"}, {Number: 2, Host: "pos1"}}, Dated: []time.Time{never, at},
+	}
+	if items, aside := record.History("us-east-1", j, time.Hour); aside != 1 || len(items) != 1 || items[0].Rev != 2 {
+		t.Errorf("%d set aside, %v", aside, items)
+	}
+	n := notice(1)
+	n.Items[0].Since = never
+	for what, it := range map[string]table.Item{
+		"a notice":    record.Notice(n, 1, time.Hour).Item,
+		"an incident": record.Incident("us-east-1", incident.Incident{ID: "X", Store: "demo", K: 1, Since: never}, time.Hour),
+		"a letter":    record.Mail(&wire.Mail{From: "us-east-1", To: "us-west-2", Term: 1, Seq: 1, Kind: wire.Ask, Body: []byte("{")}, at),
+	} {
+		if err := it.Check(); !errors.Is(err, table.ErrInvalid) {
+			t.Errorf("%s is taken: %v", what, err)
+		}
 	}
 }
 

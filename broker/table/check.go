@@ -42,6 +42,9 @@ func (i Item) Check() error {
 	if err := i.Key.Check(); err != nil {
 		return err
 	}
+	if i.Doc == nil {
+		return fmt.Errorf("%w: item %.100q has no document", ErrInvalid, i.SK)
+	}
 	if n := i.Size(); n > MaxItem {
 		return fmt.Errorf("%w: item %.100q has %d bytes, want at most %d", ErrInvalid, i.SK, n, MaxItem)
 	}

@@ -49,7 +49,8 @@ type Key struct{ PK, SK string }
 // Item is one row. Doc is opaque to a Table.
 type Item struct {
 	Key
-	// Doc is the item's content: JSON, or CBOR where the item says so.
+	// Doc is the item's content: JSON, or CBOR where the item says so. It may be
+	// empty; nil is a document that could not be made, and no table takes it.
 	Doc []byte
 	// Rev is a number that the writer chooses, for conditions (Write.IfRev) and fences.
 	Rev int64

@@ -29,7 +29,7 @@ func queryOrder(t *testing.T, b *bench) {
 func (b *bench) mustWriteElsewhere(t *testing.T) {
 	t.Helper()
 	for _, pk := range []string{b.pk + "0", b.pk + "#", b.pk[:len(b.pk)-1]} {
-		b.mustWrite(t, table.Write{Item: table.Item{Key: table.Key{PK: pk, SK: "a#elsewhere"}}})
+		b.mustWrite(t, table.Write{Item: table.Item{Key: table.Key{PK: pk, SK: "a#elsewhere"}, Doc: []byte("x")}})
 	}
 }
 

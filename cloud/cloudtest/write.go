@@ -19,7 +19,7 @@ func writeReadBack(t *testing.T, b *bench) {
 	for _, it := range []table.Item{
 		{Key: b.key("a#full"), Doc: []byte(`{"a":1}`), Rev: 7, Expires: expires},
 		{Key: b.key("a#binary"), Doc: []byte{0, 1, 0xff, 0xfe, 0}, Rev: -3},
-		{Key: b.key("a#empty"), Rev: 0},
+		{Key: b.key("a#empty"), Doc: []byte{}, Rev: 0},
 		{Key: b.key("a#большой ключ/é"), Doc: []byte("x"), Rev: 1<<63 - 1},
 	} {
 		b.mustWrite(t, table.Write{Item: it})
@@ -192,6 +192,9 @@ func sizes(t *testing.T, b *bench) {
 }
 
 func badKeys(t *testing.T, b *bench) {
+	if err := b.Put(within(t), []table.Item{{Key: b.key("a#nothing")}}); !errors.Is(err, table.ErrInvalid) {
+		t.Errorf("an item that nobody wrote a document for: error %v, want invalid", err)
+	}
 	for why, k := range map[string]table.Key{
 		"no partition":       {SK: "a"},
 		"no sort key":        {PK: b.pk},

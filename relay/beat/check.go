@@ -56,6 +56,15 @@ func (l *Lan) check() error {
 	return nil
 }
 
+// minWallMs and maxWallMs are the years 1 to 9999 (Unix, ms): beyond them no
+// date can be written, and no clock of an operating system stands, however wrong
+// it is. Within them a wrong date is the reader's to judge, so that no relay
+// loses its history for its clock.
+const (
+	minWallMs = -62_135_596_800_000
+	maxWallMs = 253_402_300_799_999
+)
+
 func checkJournal(entries []Transition) error {
 	if len(entries) > MaxBatch {
 		return fmt.Errorf("%d journal entries, at most %d", len(entries), MaxBatch)
@@ -72,6 +81,8 @@ func checkJournal(entries []Transition) error {
 			return fmt.Errorf("journal entry %d: bad shed range", t.Number)
 		case !shed && !t.ofLan() && !validHostID(string(t.Host)):
 			return ErrHostID
+		case t.WallMs < minWallMs || t.WallMs > maxWallMs:
+			return fmt.Errorf("journal entry %d: %w", t.Number, ErrDate)
 		case t.State >= Covered || len(t.Message) > maxJournalText:
 			return fmt.Errorf("journal entry %d: bad state or message", t.Number)
 		}

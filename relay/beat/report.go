@@ -142,7 +142,7 @@ type Command struct {
 // ErrEnvelope is the class of every error of the Decode functions below.
 var ErrEnvelope = errors.New("bad envelope")
 
-// The errors of a picture that cannot be true, of class ErrEnvelope where they
+// The errors of a picture or a journal that cannot be true, of class ErrEnvelope where they
 // come from DecodeReport.
 var (
 	// ErrTooManyHosts is a picture of more than MaxHosts.
@@ -152,6 +152,8 @@ var (
 	// ErrAge is an age that no clock can have made: above MaxAge, or of a host
 	// that beats and whose last beat is older than its relay's start.
 	ErrAge = errors.New("an age that cannot be")
+	// ErrDate is a date that cannot be written.
+	ErrDate = errors.New("a date outside the years 1 to 9999")
 	// ErrNumber is a number that nobody reaches by counting.
 	ErrNumber = errors.New("a number that nobody reaches")
 )

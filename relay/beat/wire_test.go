@@ -143,6 +143,27 @@ func extended(v any) any {
 	return v
 }
 
+// A wrong clock is no reason to lose a store's history; a date that nobody can
+// write is.
+func TestJournalsThatCannotBeDatedAreRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		wall int64
+		want error
+	}{
+		"1970":              {1, nil},
+		"2106":              {4_294_967_295_000, nil},
+		"before the year 1": {-100_000_000_000_000, beat.ErrDate},
+		"after all":         {1<<63 - 1, beat.ErrDate},
+	} {
+		r := steady()
+		r.Journal = []beat.Transition{{Number: 1, Host: "pos1", State: beat.Missing, WallMs: c.wall}}
+		var got beat.Report
+		if err := beat.DecodeReport(r.Encode(), &got); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
 func TestPicturesThatCannotBeTrueAreRefusedByName(t *testing.T) {
 	many := make([]beat.HostReport, beat.MaxHosts+1)
 	for i := range many {

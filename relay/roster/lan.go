@@ -221,7 +221,7 @@ func (r *Roster) lanSince(now beat.Now) time.Duration {
 	if r.lan.wall == 0 {
 		return age
 	}
-	return max(age, now.Wall.Sub(time.UnixMilli(r.lan.wall)))
+	return min(max(age, now.Wall.Sub(time.UnixMilli(r.lan.wall))), beat.MaxAge)
 }
 
 // Lan is the store's LAN at now, or nil while it never died.

@@ -27,13 +27,15 @@ func (r *Roster) Picture(now beat.Now) beat.Picture {
 
 // age is how long ago the host's last known beat came. Of one that has not
 // beaten since the relay's start the journal's wall clock tells; that clock may
-// have been wrong, so the beat is at least as old as the start.
+// have been wrong, so the beat is at least as old as the start, and no older
+// than a report may say: a clock that said 1970 and is right again dates it half
+// a century back.
 func (r *Roster) age(now beat.Now, h int) time.Duration {
 	c, age := &r.hosts[h], now.Mono-r.hot[h].last
 	if c.fresh || c.lastWall == 0 {
 		return age
 	}
-	return max(age, now.Wall.Sub(time.UnixMilli(c.lastWall)))
+	return min(max(age, now.Wall.Sub(time.UnixMilli(c.lastWall))), beat.MaxAge)
 }
 
 // View is one host as people see it.

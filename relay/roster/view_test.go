@@ -19,6 +19,7 @@ func TestTheLastBeatOfAHostThatIsNotBack(t *testing.T) {
 		"known":                       {unix(-time.Hour), time.Hour + time.Minute, start.Add(-time.Hour)},
 		"not known":                   {0, time.Minute, time.Time{}},
 		"by a clock that was too far": {unix(time.Hour), time.Minute, start},
+		"by a clock that said 1970":   {1000, beat.MaxAge, start.Add(time.Minute - beat.MaxAge)},
 	} {
 		r := roster.New(roster.Options{WarmUp: 5 * time.Minute})
 		r.Step(at(0), &roster.Loaded{Hosts: []roster.Record{

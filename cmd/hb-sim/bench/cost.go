@@ -44,7 +44,8 @@ func (c *costs) count(o node.Out) {
 			c.presence += n
 		}
 	case *presence.Journal:
-		for _, i := range record.History("us-east-1", o, daysAMonth*24*time.Hour) {
+		items, _ := record.History("us-east-1", o, daysAMonth*24*time.Hour)
+		for _, i := range items {
 			c.history += units(i)
 			c.historyItems++
 		}

@@ -40,7 +40,7 @@ func (p *process) claim(o *incident.Write) {
 }
 
 func (p *process) history(o *presence.Journal) {
-	items := record.History(p.home(), o, keep)
+	items, _ := record.History(p.home(), o, keep)
 	conn, home := o.Conn, p.node.Home(o.ID.Store)
 	last := &o.Entries[len(o.Entries)-1]
 	through := max(last.Number, last.Until)
