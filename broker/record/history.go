@@ -53,8 +53,9 @@ func History(region beat.Region, j *presence.Journal, keep time.Duration) (items
 	return items, aside
 }
 
-// JoinHistory is what two regions' items of a partition say together: each
-// (incarnation, number) once, oldest first, and how many items it set aside.
+// JoinHistory is what two regions' items say together, in whichever order: each
+// (incarnation, number) once, as the region that sorts first dated it, the oldest
+// first; and how many items it set aside.
 func JoinHistory(items []table.Item) (all []Entry, aside int) {
 	type name struct {
 		incarnation string
@@ -69,7 +70,12 @@ func JoinHistory(items []table.Item) (all []Entry, aside int) {
 		}
 		n := name{e.Incarnation, e.Number}
 		if at, ok := seen[n]; ok {
-			all[at].Regions = append(all[at].Regions, e.Regions...)
+			have := &all[at]
+			both := append(have.Regions, e.Regions...)
+			if e.Regions[0] < slices.Min(have.Regions) {
+				*have = e
+			}
+			have.Regions = both
 			continue
 		}
 		seen[n] = len(all)
@@ -80,6 +86,7 @@ func JoinHistory(items []table.Item) (all []Entry, aside int) {
 	})
 	for i := range all {
 		slices.Sort(all[i].Regions)
+		all[i].Regions = slices.Compact(all[i].Regions)
 	}
 	return all, aside
 }

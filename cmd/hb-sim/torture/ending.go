@@ -40,6 +40,7 @@ func (t *witness) finish() {
 		}
 	}
 	t.merge()
+	t.history()
 }
 
 // merge compares the replicas, where nothing is on its way any more.

@@ -185,7 +185,7 @@ func (l *uplink) take(k packet) {
 // lost is the end of a connection that the relay did not want.
 func (l *uplink) lost() {
 	if l.session != nil && l.session.Entries() > 0 && l.limit.Refused(l.session.Entries()) {
-		l.u.courier.Block(l.to, l.u.r.w.now+wan.Silence)
+		l.silence()
 	}
 	l.over(false)
 }
@@ -215,6 +215,7 @@ func (l *uplink) ack(a beat.Ack) {
 		}
 	}
 	if a.Through > 0 {
+		u.r.w.truth.freed(u.r, a.Through)
 		_ = d.Free(a.Through) // they are sent again
 		u.courier.Taken(l.to, a.Through)
 	}
@@ -341,12 +342,7 @@ func (l *uplink) send(kind beat.Kind) {
 	rep := s.Compose(w.now, kind, f)
 	entries := 0
 	if s.TakesJournal(kind) && l.turn() {
-		rep.Journal, _ = r.disk.Batch(0, l.limit.Room(beat.MaxReport/2), beat.MaxBatch)
-		if n := len(rep.Journal); n > 0 {
-			last := rep.Journal[n-1]
-			u.courier.Left(l.to, max(last.Number, last.Until), w.now)
-			entries = n * entrySize // about
-		}
+		entries = l.addJournal(rep)
 	}
 	s.Sent(w.now, rep, entries)
 	l.sent++
@@ -358,6 +354,31 @@ func (l *uplink) send(kind beat.Kind) {
 	}
 	l.conn.up(k)
 	l.arm(w.now + ackTimeout)
+}
+
+// addJournal adds a batch of the journal to a report, and says how many bytes it
+// takes.
+func (l *uplink) addJournal(rep *beat.Report) int {
+	r, w, courier := l.u.r, l.u.r.w, l.u.courier
+	rep.Journal, _ = r.disk.Batch(0, l.limit.Room(beat.MaxReport/2), beat.MaxBatch)
+	n := len(rep.Journal)
+	switch {
+	case n > 0:
+		last := rep.Journal[n-1]
+		courier.Left(l.to, max(last.Number, last.Until), w.now)
+		w.truth.left(r, rep.Incarnation, rep.Journal)
+	case l.limit.Halved(): // the oldest entry alone is more than the half
+		l.silence()
+	default:
+		courier.Block(l.to, w.now+reportEvery)
+	}
+	return n * entrySize // about
+}
+
+// silence keeps the journal from a region that refuses it.
+func (l *uplink) silence() {
+	l.limit = wan.Limiter{}
+	l.u.courier.Block(l.to, l.u.r.w.now+wan.Silence)
 }
 
 // witness is what the relay tells the other region of this one.

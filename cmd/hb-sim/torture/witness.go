@@ -21,10 +21,13 @@ type witness struct {
 	truth truth.Truth
 	// last is the last incident that people were told of each store.
 	last []string
+	// audits says that the history is judged.
+	audits bool
 }
 
 func (t *witness) begin(s *schedule.Schedule) {
 	t.truth.Begin(s.Quiet, s.End)
+	t.audits = s.Seed%audits == 0
 	t.last = append(t.last[:0], make([]string, len(s.Stores))...)
 	t.truth.Clock(t.w.base, comeUp)
 	for i := range s.Stores {
@@ -207,7 +210,9 @@ func (t *witness) strikes(f *schedule.Fault) {
 		t.truth.Disk(f.Store)
 	case schedule.NodeClock:
 		t.truth.Skewed()
-	case schedule.RelayClone, schedule.HostTwice:
+	case schedule.RelayClone:
+		t.truth.Cloned(f.Store)
+	case schedule.HostTwice:
 		t.truth.Odd(f.Store)
 	}
 }

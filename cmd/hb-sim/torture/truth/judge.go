@@ -26,6 +26,7 @@ func (t *Truth) Judge() (v Violation, ok bool) {
 		t.isolation()
 		t.convergence()
 		t.storm()
+		t.history()
 		t.restart()
 		t.conflicts()
 		t.flapping()

@@ -108,6 +108,7 @@ type store struct {
 	full    track  // its relay's disk is full
 	disk    bool   // its relay lost its disk, or was replaced
 	odd     bool   // it has two relays, or a host two computers
+	cloned  bool   // it has two relays, and two journals of one incarnation
 	// connects are the instants at which its relay began a connection.
 	connects []time.Duration
 }
@@ -146,6 +147,7 @@ type Truth struct {
 	seen    []Seen
 	open    []Open
 	waiting [2]int
+	journal journals
 	names   []string
 	now     time.Duration
 	saves   int
@@ -166,6 +168,7 @@ func (t *Truth) Begin(quiet, end time.Duration) {
 	t.strikes, t.told, t.keys, t.lost, t.unfenced = t.strikes[:0], t.told[:0], t.keys[:0], t.lost[:0], t.unfenced[:0]
 	t.seen, t.open, t.waiting, t.saves = t.seen[:0], t.open[:0], [2]int{}, 0
 	t.skewed = false
+	t.journal.reset()
 	t.Quiet, t.End = quiet, end
 	t.Judged, t.first = [Properties]int{}, Violation{}
 	t.twin, t.twinned = nil, false
@@ -244,6 +247,9 @@ func (t *Truth) BridgeIs(at time.Duration, good bool) { t.bridge.set(at, !good) 
 
 // Odd says that a store has two of something.
 func (t *Truth) Odd(s int) { t.stores[s].odd = true }
+
+// Cloned says that a store has two relays of one identity, and one incarnation.
+func (t *Truth) Cloned(s int) { t.stores[s].odd, t.stores[s].cloned = true, true }
 
 // Disk says that a store's relay lost its disk, or was replaced.
 func (t *Truth) Disk(s int) { t.stores[s].disk = true }
