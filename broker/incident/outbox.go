@@ -110,7 +110,7 @@ func (b *Book) attempt(o *outgoing) {
 		return
 	}
 	switch {
-	case o.writing:
+	case o.writing && !o.claimed: // its result goes on; marks that are being written hold nothing up
 	case !b.mayClaim() && (b.drained() || !b.stuck(o, 2*b.opt.Takeover)):
 		o.writes++
 		b.again(o, o.writes) // or when the lease is back
