@@ -185,7 +185,7 @@ func (b *Book) wrote(e *Wrote) {
 	case e.Result == Done, e.Result == Refused && o.uncertain && !o.claimed:
 		o.writes = 0
 		if !o.claimed {
-			o.claimed = true
+			o.claimed, o.dirty = true, o.dirty || e.Result == Refused // what is there may lack our marks
 			b.attempt(o)
 		}
 		b.mark(o)
@@ -193,24 +193,28 @@ func (b *Book) wrote(e *Wrote) {
 		o.done = true
 		delete(b.outbox, o.notice.ID)
 		b.emit(&Superseded{Notice: o.copied()})
-	case !o.claimed:
+	case !o.claimed && !o.done:
 		o.uncertain = o.uncertain || e.Result == Uncertain
 		o.writes++
 		b.again(o, o.writes)
 	default:
+		o.uncertain = o.uncertain || e.Result == Uncertain
 		o.writes++
 		o.dirty = true
 		b.after(backoff(o.writes), func() { b.mark(o) })
 	}
 }
 
-// mark writes marks that the table does not have.
+// mark writes marks that the table does not have. What was sent unclaimed is
+// claimed afterwards, as soon as it can be: memory alone knows of it.
 func (b *Book) mark(o *outgoing) {
-	if !o.dirty || o.writing || !o.claimed {
+	if !o.dirty || o.writing || !o.claimed && !o.done {
 		return
 	}
 	o.dirty, o.writing = false, true
-	o.notice.Rev++
+	if o.claimed {
+		o.notice.Rev++
+	}
 	b.emit(&Write{Op: b.newOp(o, "", nil), Notice: o.copied()})
 }
 

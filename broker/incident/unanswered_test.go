@@ -49,45 +49,86 @@ func TestACommandThatNobodyAnswersIsGivenAgain(t *testing.T) {
 	}
 }
 
+// lone is the book of a lone region that was told of a store that is down, and
+// the answers to what it wants.
+type lone struct {
+	b         *incident.Book
+	now       beat.Now
+	writes    func(*incident.Write) (incident.Result, bool)
+	publishes func(*incident.Publish) incident.Result
+}
+
+func (l *lone) step(e incident.Event) {
+	for _, out := range l.b.Step(l.now, e, nil) {
+		switch out := out.(type) {
+		case *incident.Write:
+			if r, answers := l.writes(out); answers {
+				l.step(&incident.Wrote{Op: out.Op, Result: r})
+			}
+		case *incident.Publish:
+			l.step(&incident.Published{Op: out.Op, Result: l.publishes(out)})
+		}
+	}
+}
+
+// run plays a store's loss, and what follows for so long.
+func (l *lone) run(d time.Duration) {
+	o := incident.DefaultOptions()
+	o.Region, o.Regions, o.Node, o.Term, o.Channels = "us-east-1", []beat.Region{"us-east-1"}, "n", 1, []incident.Channel{"sns", "bot"}
+	l.b, l.now = incident.New(o), beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
+	l.step(&incident.Decided{Verdict: presence.Verdict{
+		Store: "demo", Condition: presence.StoreDown, At: l.now.Wall, Since: l.now.Wall, SeenFrom: o.Regions,
+	}})
+	for {
+		at, ok := l.b.Next()
+		if !ok || at > d {
+			return
+		}
+		l.now.Wall, l.now.Mono = l.now.Wall.Add(at-l.now.Mono), at
+		l.step(nil)
+	}
+}
+
 // A channel that refused a notice gets it again, also while the table does not
 // answer the write of another channel's mark.
 func TestMarksThatAreWrittenHoldNoChannelUp(t *testing.T) {
-	o := incident.DefaultOptions()
-	o.Region, o.Regions, o.Node, o.Term, o.Channels = "us-east-1", []beat.Region{"us-east-1"}, "n", 1, []incident.Channel{"sns", "bot"}
-	b := incident.New(o)
-	now := beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
 	sns := 0
-	var step func(e incident.Event)
-	step = func(e incident.Event) {
-		for _, out := range b.Step(now, e, nil) {
-			switch out := out.(type) {
-			case *incident.Write:
-				if out.Notice.Rev == 1 { // the claim; marks get no answer
-					step(&incident.Wrote{Op: out.Op, Result: incident.Done})
-				}
-			case *incident.Publish:
-				result := incident.Done
-				if out.Channel == "sns" {
-					if sns++; sns == 1 {
-						result = incident.Failed
-					}
-				}
-				step(&incident.Published{Op: out.Op, Result: result})
+	l := lone{
+		writes: func(w *incident.Write) (incident.Result, bool) { return incident.Done, w.Notice.Rev == 1 },
+		publishes: func(p *incident.Publish) incident.Result {
+			if p.Channel != "sns" {
+				return incident.Done
 			}
-		}
+			if sns++; sns == 1 {
+				return incident.Failed
+			}
+			return incident.Done
+		},
 	}
-	step(&incident.Decided{Verdict: presence.Verdict{
-		Store: "demo", Condition: presence.StoreDown, At: now.Wall, Since: now.Wall, SeenFrom: o.Regions,
-	}})
-	for end := now.Mono + time.Minute; ; {
-		at, ok := b.Next()
-		if !ok || at > end {
-			break
-		}
-		now.Wall, now.Mono = now.Wall.Add(at-now.Mono), at
-		step(nil)
-	}
+	l.run(time.Minute)
 	if sns != 2 {
 		t.Errorf("sns got it %d times, not again after it refused", sns)
+	}
+}
+
+// What was sent without a claim while the table failed is claimed and marked once
+// the table is back: until then memory alone knows of it.
+func TestWhatWasSentUnclaimedIsClaimedAfterwards(t *testing.T) {
+	var l lone
+	sent, marks := 0, map[incident.Channel]incident.Mark(nil)
+	l.writes = func(w *incident.Write) (incident.Result, bool) {
+		if l.now.Mono < 5*time.Minute {
+			return incident.Failed, true
+		}
+		marks = w.Notice.Marks
+		return incident.Done, true
+	}
+	l.publishes = func(*incident.Publish) incident.Result {
+		sent++
+		return incident.Done
+	}
+	l.run(time.Hour)
+	if sent != 2 || marks["sns"] != incident.Sent || marks["bot"] != incident.Sent {
+		t.Errorf("it was sent %d times, and the table has the marks %v", sent, marks)
 	}
 }
