@@ -192,3 +192,30 @@ func TestLogDoesNotCountAsTold(t *testing.T) {
 		t.Errorf("after takeover: %q", w)
 	}
 }
+
+// A notice says when this region knew of the fault or its end, however much later
+// it is made: here it was held back, and its node was replaced.
+func TestANoticeSaysWhenItsItemsWereKnown(t *testing.T) {
+	s := newSolo(t, 1, "log", "sns")
+	s.verdict(presence.HostMissing, 1)
+	opened := s.now.Wall
+	s.res = func(incident.Channel) incident.Result { return incident.Failed }
+	s.run(time.Minute)
+	n := s.restart(true)
+	n.run(time.Minute)
+	ended := n.now.Wall
+	n.verdict(presence.Well, 2)
+	n.run(time.Minute)
+	for _, p := range append(s.pubs, n.pubs...) {
+		want := opened
+		if p.Notice.Items[0].Change == incident.Recovered {
+			want = ended
+		}
+		if !p.Notice.Known.Equal(want) || !p.Notice.At.After(want) {
+			t.Errorf("%s %s of %s was known %s, want %s", p.Channel, p.Notice.Items[0].Change, p.Notice.At, p.Notice.Known, want)
+		}
+	}
+	if len(n.pubs) < 4 {
+		t.Errorf("%d publishes after the restart, want the fault's and its end's on each channel", len(n.pubs))
+	}
+}

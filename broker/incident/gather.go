@@ -175,6 +175,7 @@ func (b *Book) send(l lane, steps []*step, digest bool) {
 		}
 	}
 	slices.Sort(n.SeenFrom)
+	n.Known = firstKnown(steps)
 	b.outbox[o.notice.ID] = o
 	b.attempt(o)
 }

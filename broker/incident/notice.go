@@ -130,7 +130,10 @@ type Notice struct {
 	// Region claimed it.
 	Region beat.Region `json:"region"`
 	At     time.Time   `json:"at"`
-	Items  []Item      `json:"items"`
+	// Known is when that region first knew of one of the items: At is later where
+	// it gathered, was held back or was taken over. Zero: not known.
+	Known time.Time `json:"known,omitzero"`
+	Items []Item    `json:"items"`
 	// SeenFrom are the regions whose evidence it is; OneSided says that the
 	// other region gave no answer.
 	SeenFrom []beat.Region `json:"seenFrom"`

@@ -85,8 +85,24 @@ func (o *outgoing) drop(s *step) {
 	if i := slices.Index(o.steps, s); i >= 0 {
 		o.steps = slices.Delete(o.steps, i, i+1)
 		o.notice.Items = slices.Delete(slices.Clone(o.notice.Items), i, i+1)
+		o.notice.Known = firstKnown(o.steps)
 	}
 	s.notice = nil
+}
+
+// firstKnown is when this region first knew of one of some transitions.
+func firstKnown(steps []*step) time.Time {
+	var first time.Time
+	for _, s := range steps {
+		at := s.inc.OpenedAt
+		if s.change == Recovered {
+			at = s.inc.EndedAt
+		}
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	return first
 }
 
 // copied is the notice as it leaves the package: nothing is shared.

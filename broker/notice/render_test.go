@@ -36,7 +36,7 @@ func after(host string, ms int64) incident.Item {
 
 func of(items ...incident.Item) incident.Notice {
 	return incident.Notice{
-		ID: "01KAV7Z9Q4R3VB2M6D8Y0T5W1X", Region: "us-east-1", At: at, Items: items,
+		ID: "01KAV7Z9Q4R3VB2M6D8Y0T5W1X", Region: "us-east-1", At: at.Add(31 * time.Minute), Known: at, Items: items,
 		SeenFrom: []beat.Region{"us-east-1", "us-west-2"},
 	}
 }
@@ -266,7 +266,7 @@ func TestEventIsTheContracts(t *testing.T) {
 	key := got["data"].(map[string]any)["channelKey"]
 	want := map[string]any{
 		"specversion": "1.0", "type": "hb.notice.v1", "source": "/hb-mesh/us-east-1", "id": "01KAV7Z9Q4R3VB2M6D8Y0T5W1X",
-		"time": "2025-11-24T08:12:23Z", "datacontenttype": "application/json",
+		"time": "2025-11-24T08:43:23Z", "datacontenttype": "application/json",
 		"data": map[string]any{
 			"title": "Hosts missing [pos3]", "text": render(t, of(it)).Text, "severity": "error", "channelKey": key,
 			"seenFrom": []any{"us-east-1", "us-west-2"}, "link": "https://hb.example.com/#open=demo",

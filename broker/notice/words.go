@@ -63,7 +63,11 @@ func text(n incident.Notice, groups []bunch, o RenderOptions) string {
 			out.WriteString("- " + b.line(&b.items[j], o) + "\n")
 		}
 	}
-	fmt.Fprintf(&out, "\nKnown since %s.\n", n.At.In(o.Zone).Format(stamp))
+	known := n.Known
+	if known.IsZero() {
+		known = n.At
+	}
+	fmt.Fprintf(&out, "\nKnown since %s.\n", known.In(o.Zone).Format(stamp))
 	if from := seenFrom(n); from != "" {
 		out.WriteString(from + "\n")
 	}
