@@ -71,7 +71,8 @@ func (b *Book) flush(key gatherKey) {
 			b.freeze(s)
 			continue
 		}
-		if h := b.hushOf(s); h.held() && !s.aside() {
+		s.aside = b.onlyPrograms(s)
+		if h := b.hushOf(s); h.held() && !s.aside {
 			b.hushPeople(s, h)
 			continue
 		}
@@ -80,7 +81,7 @@ func (b *Book) flush(key gatherKey) {
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g []*step) bool {
-			return len(g) < maxItems && g[0].inc.Kind == s.inc.Kind && g[0].change == s.change && g[0].inc.Ended == s.inc.Ended && g[0].quiet == s.quiet && g[0].aside() == s.aside()
+			return len(g) < maxItems && g[0].inc.Kind == s.inc.Kind && g[0].change == s.change && g[0].inc.Ended == s.inc.Ended && g[0].quiet == s.quiet && g[0].aside == s.aside
 		})
 		if i < 0 {
 			groups = append(groups, []*step{s})
@@ -89,7 +90,7 @@ func (b *Book) flush(key gatherKey) {
 		}
 	}
 	for _, steps := range groups {
-		if steps[0].aside() {
+		if steps[0].aside {
 			b.tellPrograms(steps)
 		} else {
 			b.tell(people, steps)

@@ -104,6 +104,13 @@ func (b *Book) hushPeople(s *step, h hush) {
 	b.tellPrograms([]*step{s})
 }
 
+// onlyPrograms says whether a transition ends a fault that people know nothing
+// of, in either region.
+func (b *Book) onlyPrograms(s *step) bool {
+	f := s.inc.fault
+	return s.change == Recovered && f.phase == cancelled && !slices.ContainsFunc(f.on, func(ch Channel) bool { return b.opt.Reaches(ch) && !b.isProgram(ch) })
+}
+
 // tellPrograms hands transitions that people are not told of to programs, which
 // did not get them yet. They get no recovery of what they were not told.
 func (b *Book) tellPrograms(steps []*step) {
@@ -112,12 +119,12 @@ func (b *Book) tellPrograms(steps []*step) {
 		switch {
 		case s.queued || s.side != nil:
 		case len(b.opt.Programs) == 0, s.change == Recovered && !b.known(s.inc.fault):
-			if s.aside() {
+			if s.aside {
 				b.cancel(s)
 			}
 		default:
 			s.queued = true
-			if s.aside() {
+			if s.aside {
 				s.phase, s.inc.Waits = leaving, "is being sent to programs"
 			}
 			theirs = append(theirs, s)

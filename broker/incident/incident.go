@@ -27,6 +27,9 @@ type incident struct {
 	// also are incidents of the same subject that the other region opened by
 	// itself, before this node started: they end with this one.
 	also []*incident
+	// noticed: it is known by notices alone, which do not say whether a relay
+	// decided it.
+	noticed bool
 	// dead says which regions see the relay dead and the store alive: ours,
 	// the other.
 	dead [2]bool
@@ -97,6 +100,7 @@ type step struct {
 	on     []Channel
 	side   *outgoing
 	queued bool // it was handed to programs already, and may wait for their digest
+	aside  bool // only programs are to hear of it: the end of what they alone know
 	// quiet: it was held back, and wakes nobody when it is told. why is the
 	// reason for that, and comesUp that the store was closed.
 	quiet, comesUp bool
@@ -105,13 +109,9 @@ type step struct {
 
 func (s *step) final() bool { return s.phase == told || s.phase == cancelled }
 
-// aside says that only programs are to hear of it: people were not told of the
-// fault that it ends.
-func (s *step) aside() bool { return s.change == Recovered && s.inc.fault.phase == cancelled }
-
 // carrier is the notice that it leaves in, nil where there is none yet.
 func (s *step) carrier() *outgoing {
-	if s.notice == nil && s.aside() {
+	if s.notice == nil && s.aside {
 		return s.side
 	}
 	return s.notice

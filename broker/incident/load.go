@@ -254,7 +254,7 @@ func (b *Book) loadAside(n *Notice, s *step) {
 func (b *Book) loadSubject(n *Notice, item *Item) *incident {
 	inc := b.byID[item.Incident]
 	if inc == nil {
-		inc = &incident{doubtful: true, Incident: Incident{
+		inc = &incident{doubtful: true, noticed: true, Incident: Incident{
 			V: Version, ID: item.Incident, Kind: item.Kind, Store: item.Store, Host: item.Host, Region: item.Region, Lost: item.Lost,
 		}}
 		if item.Change == Changed {

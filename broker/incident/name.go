@@ -15,7 +15,7 @@ func (b *Book) adopt(s *step, id ID, k int) {
 	}
 	delete(b.byID, inc.ID)
 	by := k - s.k
-	inc.ID, inc.K = id, inc.K+by
+	inc.ID, inc.K, inc.ByRelay = id, inc.K+by, false
 	b.byID[id] = inc
 	inc.fault.k = max(1, inc.fault.k+by)
 	if inc.recovery != nil {

@@ -396,7 +396,7 @@ func (b *Book) sentAside(s *step, ch Channel) {
 	if s.inc.Teller == "" {
 		s.inc.Teller = b.opt.Region
 	}
-	if s.aside() && !s.final() {
+	if s.aside && !s.final() {
 		s.phase, s.inc.Waits, s.inc.Untold = told, "", false
 	}
 	if !slices.Contains(s.inc.Told, ch) {

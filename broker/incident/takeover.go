@@ -329,7 +329,7 @@ func (b *Book) subjectOf(item ToldItem) *incident {
 		return inc
 	}
 	inc := b.open[subject{item.Store, item.Host, item.Region, classOf(item.Kind)}]
-	if inc != nil && item.ByRelay && inc.ByRelay {
+	if inc != nil && item.ByRelay && (inc.ByRelay || inc.noticed && inc.Since.Sub(item.Since).Abs() > freshForward) {
 		return nil // another fault of the same host
 	}
 	return inc

@@ -202,7 +202,7 @@ func (t *Truth) hostLoss(s, i int) {
 func (t *Truth) mustTell(s, h int, d span, bound time.Duration) {
 	until := min(d.until, t.End)
 	for ch := range t.channels() {
-		by := t.heldBack(s, ch, d.from, t.deadline(d.from, bound+t.pinned(s, d.from, bound), ch))
+		by := t.heldBack(s, ch, t.flapsSince(s, h, d.from), t.deadline(d.from, bound+t.pinned(s, d.from, bound), ch))
 		if until < by {
 			continue
 		}
@@ -211,6 +211,25 @@ func (t *Truth) mustTell(s, h int, d span, bound time.Duration) {
 			t.Fail(Loss, d.from, fmt.Sprintf("%s was out from %.3f to %.3f, and %s had not been told by %.3f", subject(s, h), d.from.Seconds(), until.Seconds(), channelName(ch), by.Seconds()))
 		}
 	}
+}
+
+// flapsSince is when a host began to flap that goes out at an instant, more than 6
+// changes within 10 minutes; else that instant. What holds its flapping back holds
+// back what is told of it then.
+func (t *Truth) flapsSince(s, h int, from time.Duration) time.Duration {
+	if h < 0 {
+		return from
+	}
+	n, since := 1, from
+	for _, d := range t.stores[s].hosts[h].dead.spans {
+		if d.from < from && d.from > 0 && d.from > from-10*time.Minute {
+			n, since = n+2, min(since, d.from)
+		}
+	}
+	if n <= 6 {
+		return from
+	}
+	return since
 }
 
 // pinned is how much later an outage may be told whose store's home moved
