@@ -21,13 +21,14 @@ const (
 func (t *Truth) Two(at time.Duration, s int, both bool) { t.stores[s].two.set(at, both) }
 
 // conflicts: two relays that live with one identity are told, and do not take
-// the session from each other for ever (P14).
+// the session from each other for ever (P14). One with a full disk has no epoch
+// to connect with.
 func (t *Truth) conflicts() {
 	for s := range t.stores {
 		st := &t.stores[s]
 		for _, both := range st.two.spans {
 			by, until := both.from+conflictBound, min(both.until, t.End)
-			if until < by || t.disturbed() || st.down.again(both.from-time.Minute, by, 0) || st.path[0].held(0, until, 0) || st.path[1].held(0, until, 0) {
+			if until < by || t.disturbed() || st.full.held(both.from, by, startTail) || st.down.again(both.from-time.Minute, by, 0) || st.path[0].held(0, until, 0) || st.path[1].held(0, until, 0) {
 				continue
 			}
 			t.Judges(Convergence)
