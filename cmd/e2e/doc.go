@@ -8,9 +8,9 @@
 //	                           └─────── cable ──► hb-broker us-west-2 ──► ministack ── SNS → SQS ──► the test
 //
 // They die here by SIGKILL, their cables become black holes, their disks fill,
-// strangers send them nonsense, and DynamoDB and SNS fail behind a proxy. What
-// must then hold is read where people and programs read it: in the queues, the
-// API, the table, and the journal's folder.
+// their clocks jump, strangers send them nonsense, and DynamoDB and SNS fail
+// behind a proxy. What must then hold is read where people and programs read it:
+// in the queues, the API, the table, and the journal's folder.
 //
 // The tests need Linux: they read /proc, and mount small file systems where
 // they may. HB_E2E_ROUNDS says how often the relay is killed under load.

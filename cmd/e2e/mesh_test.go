@@ -94,13 +94,14 @@ type server struct {
 	http    string // host:port
 	mqtt    string
 	wrap    []string // what runs it, such as a program that enters a namespace
+	stdin   io.Reader
 }
 
 // start starts it, and does not wait until it is ready.
 func (s *server) start() {
 	line := append(slices.Clone(s.wrap), built(s.owner, s.program), "--config", s.config)
 	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Env = ringEnv()
+	cmd.Env, cmd.Stdin = ringEnv(), s.stdin
 	s.process = run(s.owner, cmd)
 	s.name = s.program + " " + filepath.Base(s.config)
 }

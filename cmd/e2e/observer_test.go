@@ -50,6 +50,7 @@ func (s sighting) String() string {
 type absence struct {
 	subject  string
 	from, to time.Time
+	misdated bool // what is told of it may say a wrong time
 }
 
 // observer knows what was really so, hears what people are told, and judges.
@@ -63,6 +64,7 @@ type observer struct {
 	absences []*absence
 	excuses  int // crashes and lost answers that may double a message
 	regional bool
+	wrong    bool // the brokers' clocks are
 }
 
 // newObserver starts the webhook; read adds a region's queue.
@@ -120,7 +122,7 @@ func (o *observer) hear(channel string, body []byte) {
 func (o *observer) lost(subject string) *absence {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	out := &absence{subject: subject, from: time.Now()}
+	out := &absence{subject: subject, from: time.Now(), misdated: o.wrong}
 	o.absences = append(o.absences, out)
 	return out
 }
@@ -143,6 +145,14 @@ func (o *observer) regions() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.regional = true
+}
+
+// misdated notes that the brokers' clocks are wrong: of what is told, the test's
+// own clock says when.
+func (o *observer) misdated() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.wrong = true
 }
 
 // about are the sightings of a subject, as they came.
@@ -203,7 +213,13 @@ func (o *observer) timeline() string {
 // during says whether a sighting falls into an absence; a recovery may come
 // after it.
 func (out *absence) during(s sighting) bool {
-	return s.subject() == out.subject && s.at.After(out.from) && (out.to.IsZero() || s.Since.Before(out.to))
+	if s.subject() != out.subject || !s.at.After(out.from) {
+		return false
+	}
+	if out.misdated {
+		return out.to.IsZero() || s.Change == "recovered" || s.at.Before(out.to)
+	}
+	return out.to.IsZero() || s.Since.Before(out.to)
 }
 
 func (o *observer) noLoss() *verdict {

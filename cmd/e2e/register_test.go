@@ -66,11 +66,12 @@ func newMQTTTill(t testing.TB, address, host, version string) *till {
 	}})
 }
 
-// newCurlTill beats with curl, as hb-api's users have it in their crontabs.
+// newCurlTill beats with curl, as hb-api's users have it in their crontabs: to a
+// relay, or to a broker.
 func newCurlTill(t testing.TB, s *server, host string, interval time.Duration) *till {
 	t.Helper()
 	return plugged(&till{t: t, host: host, life: func(r *till, stop <-chan struct{}) {
-		curl(r.t, s, "/v1/heartbeat", "any", fmt.Sprintf(`{"hostId": %q, "intervalMs": %d}`, host, interval.Milliseconds()))
+		curl(r.t, s, "/v1/heartbeat", demoKey, fmt.Sprintf(`{"hostId": %q, "intervalMs": %d}`, host, interval.Milliseconds()))
 		select {
 		case <-stop:
 		case <-time.After(interval / 3):

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -44,7 +45,8 @@ func (s step) String() string {
 // trap stands before a region's DynamoDB and SNS. When the broker reaches the
 // step that is set, something happens to it first.
 type trap struct {
-	server *httptest.Server
+	server  *httptest.Server
+	refused atomic.Int64 // requests that were signed at another time
 
 	mu     sync.Mutex // guards what follows
 	step   step
@@ -66,12 +68,35 @@ func newTrap(t testing.TB, target string) *trap {
 			return // its sender is dead
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
+		if refuseUntimely(w, r) {
+			p.refused.Add(1)
+			return
+		}
 		c := callOf(r, string(body))
 		p.reach(step{c, false})
 		through.ServeHTTP(&lateWriter{ResponseWriter: w, before: func() { p.reach(step{c, true}) }}, r)
 	}))
 	t.Cleanup(p.server.Close)
 	return p
+}
+
+// refuseUntimely does what AWS does, and the emulators do not: it takes no
+// signature that is more than five minutes old, or of the future.
+func refuseUntimely(w http.ResponseWriter, r *http.Request) bool {
+	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	if err != nil || time.Since(at).Abs() <= 5*time.Minute {
+		return false
+	}
+	if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB") {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type": "com.amazon.coral.service#InvalidSignatureException", "message": "Signature expired"}`)
+		return true
+	}
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = io.WriteString(w, `<ErrorResponse><Error><Type>Sender</Type><Code>SignatureDoesNotMatch</Code><Message>Signature expired</Message></Error></ErrorResponse>`)
+	return true
 }
 
 func (p *trap) address() string { return strings.TrimPrefix(p.server.URL, "http://") }
