@@ -21,7 +21,9 @@ import (
 	"github.com/hb-mesh/hb-mesh/relay/guard"
 )
 
-const patience = 10 * time.Second
+// patience is how long anything may take that takes a moment: the machine may
+// be busy with other tests.
+const patience = 30 * time.Second
 
 // startRegion opens a region's door on a spare port, or on addr.
 func startRegion(t testing.TB, name beat.Region, addr string) *region {

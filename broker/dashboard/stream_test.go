@@ -68,7 +68,7 @@ func listen(t *testing.T, url string, headers ...string) <-chan event {
 // next waits for the next event of a name, past all others.
 func next(t *testing.T, events <-chan event, name string) event {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for {
 		select {
 		case e, ok := <-events:

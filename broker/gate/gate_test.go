@@ -204,11 +204,18 @@ func serve(t testing.TB, g *gate.Gate, c *core, o gate.Options) *door {
 
 func (d *door) url(path string) string { return "http://" + d.HTTPAddr().String() + path }
 
+// patience is how long anything may take that takes a moment: the machine may
+// be busy with other tests.
+const patience = 30 * time.Second
+
+// late is a delay that is no pause of a busy machine.
+const late = 3 * time.Second
+
 func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(patience); !cond(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }
@@ -237,7 +244,7 @@ func (d *door) relayOptions(id beat.Identity) *mqtt.ClientOptions {
 	return mqtt.NewClientOptions().AddBroker("tcp://" + d.MQTTAddr().String()).
 		SetClientID(id.String()).SetUsername(id.String()).SetPassword(password).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetKeepAlive(20 * time.Second).SetConnectTimeout(5 * time.Second).SetWriteTimeout(5 * time.Second)
+		SetKeepAlive(20 * time.Second).SetConnectTimeout(patience).SetWriteTimeout(patience)
 }
 
 func (d *door) withWill(id beat.Identity, epoch beat.Epoch) *mqtt.ClientOptions {
@@ -247,8 +254,8 @@ func (d *door) withWill(id beat.Identity, epoch beat.Epoch) *mqtt.ClientOptions 
 // wait ends a token, or fails the test.
 func wait(t testing.TB, tok mqtt.Token) error {
 	t.Helper()
-	if !tok.WaitTimeout(10 * time.Second) {
-		t.Fatal("no answer within 10 s")
+	if !tok.WaitTimeout(patience) {
+		t.Fatalf("no answer within %v", patience)
 	}
 	return tok.Error()
 }
@@ -295,6 +302,6 @@ func get(t testing.TB, method, target, key string) *http.Response {
 
 // client trusts any certificate: the tests' are their own.
 var client = &http.Client{
-	Timeout:   20 * time.Second,
+	Timeout:   patience,
 	Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true},
 }

@@ -28,7 +28,7 @@ const (
 func webhook(t *testing.T, url string, change func(*notice.WebhookOptions)) *notice.Webhook {
 	t.Helper()
 	o := notice.DefaultWebhookOptions()
-	o.URL, o.Secrets, o.AllowPrivate, o.Timeout = url, []string{secret}, true, 2*time.Second
+	o.URL, o.Secrets, o.AllowPrivate, o.Timeout = url, []string{secret}, true, 30*time.Second
 	if change != nil {
 		change(&o)
 	}
@@ -118,7 +118,7 @@ func TestWebhookAnswers(t *testing.T) {
 		t.Run(tt.says, func(t *testing.T) {
 			srv := httptest.NewServer(tt.answer)
 			defer srv.Close()
-			hook := webhook(t, srv.URL+"/token-in-the-path", func(o *notice.WebhookOptions) { o.Timeout = 300 * time.Millisecond })
+			hook := webhook(t, srv.URL+"/token-in-the-path", func(o *notice.WebhookOptions) { o.Timeout = 2 * time.Second })
 			err := hook.Publish(t.Context(), message(t))
 			if (err == nil) != tt.taken || errors.Is(err, notice.ErrUnknown) != tt.unknown || errors.Is(err, notice.ErrPermanent) != tt.permanent {
 				t.Errorf("got %v", err)
@@ -156,7 +156,7 @@ func TestWebhookDoesNotReachPrivateAddresses(t *testing.T) {
 	}
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "2130706433", "127.1"} {
 		hook := webhook(t, "http://"+host+":"+port, func(o *notice.WebhookOptions) { o.AllowPrivate = false })
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		if err := hook.Publish(ctx, message(t)); err == nil || errors.Is(err, notice.ErrUnknown) {
 			t.Errorf("%s: got %v, want a refusal before anything is sent", host, err)
 		}

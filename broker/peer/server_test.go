@@ -181,7 +181,7 @@ func TestASlowBodyIsCutOff(t *testing.T) {
 	if _, err := conn.Write(head.Bytes()); err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(conn)

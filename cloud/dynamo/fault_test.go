@@ -195,7 +195,7 @@ func TestDeadlineHolds(t *testing.T) {
 	if !errors.Is(err, table.ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v, want unknown because of its deadline", err)
 	}
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > 30*time.Second { // half of what the table takes
 		t.Errorf("it took %v", took)
 	}
 }

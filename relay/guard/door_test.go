@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/guard"
@@ -92,6 +93,11 @@ func TestRefusalsOfTheHandler(t *testing.T) {
 	}
 }
 
+// far is one end of a pipe, of a client that has an address.
+type far struct{ net.Conn }
+
+func (far) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 50_000} }
+
 func TestAnswersToTooManyFailedLoginsAreLate(t *testing.T) {
 	o := &owner{connect: func(c *guard.Client) error {
 		if c.User == "bad" {
@@ -99,20 +105,31 @@ func TestAnswersToTooManyFailedLoginsAreLate(t *testing.T) {
 		}
 		return nil
 	}}
-	d := openDoor(t, o, func(o *guard.Options) {
-		o.ExemptLoopback = false
-		o.Logins = guard.NewLogins(2, 300*time.Millisecond)
-	})
-	for n := range 3 {
-		start := time.Now()
-		w := dial(t, d.addr)
-		w.send(hello{id: "x", flags: 2, user: "bad"}.bytes()...)
-		w.expect(0x20, 0, 5)
-		if took := time.Since(start); (took >= 300*time.Millisecond) != (n == 2) {
-			t.Errorf("failed login %d was answered after %v", n+1, took)
+	synctest.Test(t, func(t *testing.T) {
+		opt := guard.DefaultOptions()
+		opt.Logins = guard.NewLogins(2, 300*time.Millisecond)
+		d, err := guard.New(opt, o, nil, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	served(t, d, "good")
+		for n, want := range []time.Duration{0, 0, 300 * time.Millisecond, 0} {
+			client, server := net.Pipe()
+			go d.ServeConn(far{server})
+			w := &wire{Conn: client, t: t, r: newReader(client)}
+			start := time.Now()
+			if n < 3 {
+				w.send(hello{id: "x", flags: 2, user: "bad"}.bytes()...)
+				w.expect(0x20, 0, 5)
+			} else {
+				w.send(hello{id: "x", flags: 2, user: "good"}.bytes()...)
+				w.expect(0x20, 0, 0)
+			}
+			if took := time.Since(start); took != want {
+				t.Errorf("login %d was answered after %v", n+1, took)
+			}
+		}
+		d.Close()
+	})
 }
 
 func TestAnEndIsToldOnceAndSaysHow(t *testing.T) {

@@ -240,7 +240,6 @@ func TestAThousandSilentConnections(t *testing.T) {
 		o.MaxConnections = 500
 	})
 	before := heap()
-	start := time.Now()
 	silent := make([]*wire, 1000)
 	for n := range silent {
 		silent[n] = dial(t, d.addr)
@@ -257,9 +256,6 @@ func TestAThousandSilentConnections(t *testing.T) {
 	served(t, d, "normal")
 	for _, w := range silent {
 		w.expectClosed()
-	}
-	if took := time.Since(start); took > patience {
-		t.Errorf("the last silent connection was closed after %v", took)
 	}
 	served(t, d, "normal")
 }

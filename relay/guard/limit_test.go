@@ -148,6 +148,7 @@ func TestKeepaliveRunsOutAfterOneAndAHalf(t *testing.T) {
 		if took := time.Since(start); took != 31500*time.Millisecond {
 			t.Errorf("silence was noticed after %v", took)
 		}
+		synctest.Wait() // the end is told before the door closes
 		d.Close()
 		if end := o.endOf(t, 1); end.Cause != guard.Silent {
 			t.Errorf("ended as %+v", end)
@@ -215,7 +216,7 @@ func TestServeSaysWhenAnotherClosedItsListener(t *testing.T) {
 func TestTLSHandshakeIsWithinTheDeadline(t *testing.T) {
 	cert := httptest.NewTLSServer(nil)
 	defer cert.Close()
-	d := openDoor(t, new(owner), func(o *guard.Options) { o.ConnectTimeout = 500 * time.Millisecond })
+	d := openDoor(t, new(owner), func(o *guard.Options) { o.ConnectTimeout = 3 * time.Second })
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: cert.TLS.Certificates})
 	if err != nil {
 		t.Fatal(err)

@@ -85,9 +85,9 @@ func secureDoor(t *testing.T, r *region) (address string, pool *x509.CertPool, s
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("after 10 s, still not: %s", what)
+			t.Fatalf("after 30 s, still not: %s", what)
 		}
 	}
 }

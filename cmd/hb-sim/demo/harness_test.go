@@ -215,15 +215,22 @@ func (m *mesh) store(store string, args ...string) string {
 	return ""
 }
 
-// in waits for ok, and fails the test after within.
+// busy is how much later than on a quiet machine anything may come: other tests
+// run beside these. What took longer than on a quiet one is in the log.
+const busy = 10 * time.Second
+
+// in waits for ok, and fails the test after within, and what a busy machine adds.
 func (m *mesh) in(within time.Duration, what string, ok func() bool) {
 	m.t.Helper()
-	for end := time.Now().Add(within); ; {
+	for begin := time.Now(); ; {
 		if ok() {
+			if took := time.Since(begin); took > within {
+				m.t.Logf("%s: after %v, on a quiet machine within %v", what, took, within)
+			}
 			return
 		}
-		if time.Now().After(end) {
-			m.t.Fatalf("not within %v: %s", within, what)
+		if time.Since(begin) > within+busy {
+			m.t.Fatalf("not within %v and %v more: %s", within, busy, what)
 		}
 		time.Sleep(50 * time.Millisecond) // polls real sockets
 	}

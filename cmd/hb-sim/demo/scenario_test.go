@@ -48,8 +48,8 @@ func TestAVisitorBreaksTheMesh(t *testing.T) {
 			for _, scene := range scenes {
 				t.Run(scene.name, func(t *testing.T) { scene.play(m.on(t)) })
 			}
-			if took := m.end(); took > 3*time.Second {
-				t.Errorf("Ctrl-C took %v, want at most 3 s", took)
+			if took := m.end(); took > 3*time.Second+busy {
+				t.Errorf("Ctrl-C took %v, want at most 3 s on a quiet machine", took)
 			}
 		})
 	}
