@@ -1,12 +1,15 @@
 package dashboard
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/operator"
@@ -225,8 +228,12 @@ func (s *Server) beginRule(kind setting.Kind) handler {
 			}
 			rule.Until = begin.Add(length)
 		}
-		if kind == setting.Ack && !s.knows(rule.Incident) {
-			return fmt.Errorf("incident %.40q is not open: %w", rule.Incident, ErrNotFound)
+		if kind == setting.Ack {
+			id, err := s.openIncident(rule.Incident)
+			if err != nil {
+				return err
+			}
+			rule.Incident = id
 		}
 		made, err := s.o.Rules.Begin(r.Context(), actor(r, a, in.By), rule)
 		if err != nil {
@@ -237,14 +244,33 @@ func (s *Server) beginRule(kind setting.Kind) handler {
 	}
 }
 
-// knows says whether an incident is open.
-func (s *Server) knows(id string) bool {
+// minPrefix is how many characters of an incident's id name it at least.
+const minPrefix = 4
+
+// openIncident is the id of the open incident that somebody names: by its id, or
+// by the first characters of it that no other one has, in any case.
+func (s *Server) openIncident(name string) (string, error) {
+	var found []string
 	for _, i := range s.snaps.get(s.o.Coalesce).overview.Incidents {
-		if string(i.ID) == id && i.Open {
-			return true
+		id := string(i.ID)
+		switch {
+		case !i.Open:
+		case strings.EqualFold(id, name):
+			return id, nil
+		case len(name) >= minPrefix && len(name) < len(id) && strings.EqualFold(id[:len(name)], name):
+			found = append(found, fmt.Sprintf("%s (%s %s)", id, i.Kind, cmp.Or(strings.TrimSuffix(string(i.Store)+"/"+string(i.Host), "/"), string(i.Region))))
 		}
 	}
-	return false
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("incident %.40q is not open: %w", name, ErrNotFound)
+	case 1:
+		id, _, _ := strings.Cut(found[0], " ")
+		return id, nil
+	default:
+		slices.Sort(found)
+		return "", problem(http.StatusUnprocessableEntity, fmt.Sprintf("%.40q begins the ids of %d open incidents: %s", name, len(found), strings.Join(found[:min(len(found), 10)], ", ")))
+	}
 }
 
 func (s *Server) endRule(kind setting.Kind) handler {

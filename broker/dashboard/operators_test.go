@@ -97,13 +97,13 @@ func TestTheOtherRegionSaysWhereSettingsAreWritten(t *testing.T) {
 func TestRulesBeginAndEnd(t *testing.T) {
 	now := time.Now()
 	f := demo(now)
-	f.lose(now, 2)
+	f.lose(now, 2, 3)
 	s := withDesk(t, f, "us-east-1")
 	for _, c := range []struct{ list, begin, end, body string }{
 		{"/v1/silences", "/v1/silences", "/v1/silences/", `{"stores":["demo"],"hosts":["pos3"],"for":"2h","why":"floor works","by":"anna"}`},
 		{"/v1/maintenance", "/v1/maintenance", "/v1/maintenance/", `{"stores":["demo"],"for":"2h","by":"anna"}`},
 		{"/v1/pauses", "/v1/pauses", "/v1/pauses/", `{"for":"1h","by":"anna"}`},
-		{"/v1/acks", "/v1/incidents/i-pos3/ack", "/v1/acks/", `{"why":"on it","by":"anna"}`},
+		{"/v1/acks", "/v1/incidents/I-POS3/ack", "/v1/acks/", `{"why":"on it","by":"anna"}`},
 	} {
 		w := call(s, "POST", c.begin, c.body, "x-api-key", "admin")
 		made := decode[setting.Rule](t, w)
@@ -126,6 +126,15 @@ func TestRulesBeginAndEnd(t *testing.T) {
 		wantProblem(t, call(s, "POST", "/v1/silences", body, "x-api-key", "admin"), 422, want)
 	}
 	wantProblem(t, call(s, "POST", "/v1/incidents/other/ack", `{}`, "x-api-key", "admin"), 404, "not open")
+	for name, want := range map[string]string{
+		"i-po": `"i-po" begins the ids of 2 open incidents: i-pos3 (host-missing demo/pos3), i-pos4 (host-missing demo/pos4)`,
+		"i-p":  "not open",
+	} {
+		p := decode[dashboard.Problem](t, call(s, "POST", "/v1/incidents/"+name+"/ack", `{}`, "x-api-key", "admin"))
+		if !strings.Contains(p.Detail, want) {
+			t.Errorf("%s: %q, want %q", name, p.Detail, want)
+		}
+	}
 	audit := decode[dashboard.Page[operator.Audit]](t, call(s, "GET", "/v1/audit", ""))
 	if len(audit.Items) != 8 || audit.Items[0].Action != "end ack" || audit.Items[0].Who != "bob" || audit.Items[0].Key != "admin" || audit.Items[0].From == "" {
 		t.Errorf("%+v", audit)

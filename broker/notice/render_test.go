@@ -19,7 +19,7 @@ var at = time.Date(2025, 11, 24, 8, 12, 23, 0, time.UTC)
 func item(kind incident.Kind, change incident.Change, store, host string) incident.Item {
 	it := incident.Item{
 		Kind: kind, Change: change, Store: beat.StoreID(store), Host: beat.HostID(host),
-		Incident: incident.ID("inc-" + store + "-" + host), K: 1, Since: at.Add(-14 * time.Second),
+		Incident: incident.ID("INC01234-" + store + "-" + host), K: 1, Since: at.Add(-14 * time.Second),
 	}
 	if change == incident.Recovered {
 		it.K, it.DurationMs = 2, 252_000
@@ -134,13 +134,28 @@ func TestTextForAPersonAt3AM(t *testing.T) {
 			"what, where, since when, since when known, seen from, where to look",
 			of(missing),
 			`Hosts missing in store demo: pos3.
-- pos3: last sign of life Mon 2025-11-24 03:12:09 EST, or up to 9 s later.
+- pos3 [INC01234]: last sign of life Mon 2025-11-24 03:12:09 EST, or up to 9 s later.
 
 Known since Mon 2025-11-24 03:12:23 EST.
 Seen from us-east-1 and us-west-2.
+To acknowledge: hbctl ack INC01234
 https://hb.example.com/#open=demo
 `,
 			"Hosts missing [pos3] in demo since 03:12:09 EST",
+		},
+		{
+			"of several, each has its id",
+			of(missing, item(incident.HostMissing, incident.Opened, "demo", "pos5")),
+			`Hosts missing in store demo: pos3, pos5.
+- pos3 [INC01234]: last sign of life Mon 2025-11-24 03:12:09 EST, or up to 9 s later.
+- pos5 [INC01234]: last sign of life Mon 2025-11-24 03:12:09 EST.
+
+Known since Mon 2025-11-24 03:12:23 EST.
+Seen from us-east-1 and us-west-2.
+To acknowledge: hbctl ack demo (all of the store), or one by its id: hbctl ack INC01234
+https://hb.example.com/#open=demo
+`,
+			"Hosts missing [pos3, pos5] in demo since 03:12:09 EST",
 		},
 		{
 			"a recovery says how long it lasted",
@@ -184,10 +199,11 @@ https://hb.example.com/#open=demo
 			"one-sided is said in words",
 			oneSided,
 			`Store down: demo.
-- demo: last sign of life Mon 2025-11-24 03:12:09 EST.
+- demo [INC01234]: last sign of life Mon 2025-11-24 03:12:09 EST.
 
 Known since Mon 2025-11-24 03:12:23 EST.
 Seen from us-east-1 only: the other region gave no answer.
+To acknowledge: hbctl ack INC01234
 https://hb.example.com/#open=demo
 `,
 			"Store down [demo] since 03:12:09 EST (one region only)",
@@ -196,10 +212,11 @@ https://hb.example.com/#open=demo
 			"what a host says is quoted, on one line, without links that can be clicked",
 			of(failing),
 			`Hosts failing in store demo: pos4.
-- pos4: lives, says that it fails since Mon 2025-11-24 03:12:09 EST. It says: "disk 'full' PAID BY http[:]//evil.example/xgpj.[31m"
+- pos4 [INC01234]: lives, says that it fails since Mon 2025-11-24 03:12:09 EST. It says: "disk 'full' PAID BY http[:]//evil.example/xgpj.[31m"
 
 Known since Mon 2025-11-24 03:12:23 EST.
 Seen from us-east-1 and us-west-2.
+To acknowledge: hbctl ack INC01234
 https://hb.example.com/#open=demo
 `,
 			"Hosts failing [pos4] in demo since 03:12:09 EST",
@@ -272,7 +289,7 @@ func TestEventIsTheContracts(t *testing.T) {
 			"seenFrom": []any{"us-east-1", "us-west-2"}, "link": "https://hb.example.com/#open=demo",
 			"items": []any{map[string]any{
 				"kind": "host-missing", "change": "open", "store": "demo", "host": "pos3",
-				"incident": "inc-demo-pos3", "k": 1.0, "since": "2025-11-24T08:12:09Z",
+				"incident": "INC01234-demo-pos3", "k": 1.0, "since": "2025-11-24T08:12:09Z",
 			}},
 		},
 	}
@@ -342,7 +359,7 @@ func TestAttributes(t *testing.T) {
 	store := item(incident.StoreDown, incident.Opened, "demo", "")
 	store.Tags = map[string]string{"area": "north", "chain": "bread & co", "zip": "10001", "zz": "left out", "bad name": "left out", "aa": ""}
 	want := map[string][]string{
-		"kind": {"store-down"}, "severity": {"critical"}, "store": {"demo"}, "region": {"us-east-1"}, "incident": {"inc-demo-"},
+		"kind": {"store-down"}, "severity": {"critical"}, "store": {"demo"}, "region": {"us-east-1"}, "incident": {"INC01234-demo-"},
 		"tag.area": {"north"}, "tag.chain": {"bread & co"},
 	}
 	if got := render(t, of(store)).Attributes; !reflect.DeepEqual(got, want) {

@@ -71,6 +71,7 @@ func text(n incident.Notice, groups []bunch, o RenderOptions) string {
 	if from := seenFrom(n); from != "" {
 		out.WriteString(from + "\n")
 	}
+	out.WriteString(acknowledge(&n))
 	if l := link(n, o); l != "" {
 		out.WriteString(l + "\n")
 	}
@@ -133,7 +134,11 @@ func (b bunch) headline() string {
 
 // line is what is known of one subject.
 func (b bunch) line(it *incident.Item, o RenderOptions) string {
-	out := b.name(it) + ": "
+	out := b.name(it)
+	if it.Change != incident.Recovered {
+		out += " [" + short(it.Incident) + "]"
+	}
+	out += ": "
 	since := it.Since.In(o.Zone).Format(stamp)
 	if it.Change == incident.Recovered {
 		out += past(it.Kind) + " since " + since

@@ -22,7 +22,6 @@ func TestWhatARuleSends(t *testing.T) {
 			`"kinds":["host-failing"],"stores":["demo","berlin-1"],"tags":{"city":"Berlin"},"until":"2026-03-02T06:00:00+01:00"`},
 		{[]string{"pause", "--for", "1h"}, `POST /v1/pauses key=demo {"by":"anna","for":"1h0m0s"`},
 		{[]string{"maintenance", "add", "--tag", "a=b", "--for", "1h"}, `POST /v1/maintenance key=demo {"by":"anna","for":"1h0m0s","stores":null,"tags":{"a":"b"}`},
-		{[]string{"ack", "41aa", "--why", "on it"}, `POST /v1/incidents/41aa/ack key=demo {"by":"anna","why":"on it"}`},
 		{[]string{"silence", "end", "01s"}, `DELETE /v1/silences/01s?by=anna`},
 		{[]string{"pin", "demo", "none"}, `PUT /v1/stores/demo/pin key=demo {"by":"anna","region":"none"}`},
 	} {

@@ -269,39 +269,6 @@ type pauseEndCmd struct {
 // Run ends a pause.
 func (c *pauseEndCmd) Run(s *session) error { return s.end("/v1/pauses", "pause", c.ID, c.by()) }
 
-type ackCmd struct {
-	Add  ackAddCmd  `cmd:"" default:"withargs" help:"Say that somebody deals with an incident (the default)."`
-	List ackListCmd `cmd:"" help:"List the acknowledgements."`
-	End  ackEndCmd  `cmd:"" help:"Take an acknowledgement back."`
-}
-
-type ackAddCmd struct {
-	Incident string `arg:"" help:"The incident's id, as hbctl incidents shows it."`
-	whenFlags
-}
-
-// Run acknowledges an incident.
-func (c *ackAddCmd) Run(s *session) error {
-	body := map[string]any{}
-	if err := c.into(body, false); err != nil {
-		return err
-	}
-	return s.begin("/v1/incidents/"+url.PathEscape(c.Incident)+"/ack", "ack", body)
-}
-
-type ackListCmd struct{}
-
-// Run lists the acknowledgements.
-func (*ackListCmd) Run(s *session) error { return s.rules("/v1/acks", "nothing is acknowledged") }
-
-type ackEndCmd struct {
-	ID string `arg:"" help:"The acknowledgement's id, as hbctl ack list shows it."`
-	byFlag
-}
-
-// Run takes an acknowledgement back.
-func (c *ackEndCmd) Run(s *session) error { return s.end("/v1/acks", "ack", c.ID, c.by()) }
-
 type auditCmd struct {
 	Day string `help:"The day in UTC (default: today)." placeholder:"YYYY-MM-DD"`
 }
