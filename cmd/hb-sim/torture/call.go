@@ -32,9 +32,12 @@ func (p *process) call(o *link.Call) {
 	answer := func(r *wire.Response) {
 		if !done {
 			done = true
+			p.calls--
 			p.step(&link.Called{ID: o.ID, Response: r})
 		}
 	}
+	p.calls++
+	w.truth.bounded("calls to the other region", p.calls, mostCalls)
 	giveUp := w.now + callAnswer
 	lost := func() { p.later(max(0, giveUp-w.now), func() { answer(nil) }) }
 	switch {

@@ -23,8 +23,13 @@ type channel struct {
 func (p *process) publish(o *incident.Publish) {
 	w := p.w
 	ch := w.channel(p.region, o.Channel)
+	p.publishes++
+	w.truth.bounded("notices on their way to channels", p.publishes, mostPublishes)
 	done := func(r incident.Result) func() {
-		return func() { p.step(&incident.Published{Op: o.Op, Result: r}) }
+		return func() {
+			p.publishes--
+			p.step(&incident.Published{Op: o.Op, Result: r})
+		}
 	}
 	p.later(w.rng.between(time.Millisecond, 5*time.Millisecond), func() {
 		limit := publishTimeout

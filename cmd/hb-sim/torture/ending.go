@@ -34,6 +34,8 @@ func (t *witness) finish() {
 				}
 			}
 		})
+		_, _, outbox := p.node.Book().Counts()
+		t.truth.Waits(g, outbox, w.tables.letters(g, needless))
 		for _, in := range p.node.Book().Incidents(true) {
 			s, h := w.find(in.Store, in.Host)
 			t.truth.Opened(truth.Open{Region: g, Store: s, Host: h, Kind: string(in.Kind), Incident: string(in.ID)})

@@ -48,6 +48,10 @@ type process struct {
 	// skew is what its wall clock is wrong by.
 	skew time.Duration
 
+	// calls, publishes and ops are those that are under way: to the other
+	// region, to the channels, and to the table.
+	calls, publishes, ops int
+
 	armed time.Duration
 	wake  func()   // woken, once and for all
 	inbox []func() // what waits while it stands still
@@ -78,6 +82,7 @@ func (p *process) start() {
 	p.up, p.door, p.stalled, p.drained = true, false, false, false
 	p.armed, p.inbox, p.conns = never, p.inbox[:0], p.conns[:0]
 	p.saver.reset()
+	p.calls, p.publishes, p.ops = 0, 0, 0
 	o := w.nodeOptions
 	o.Region, o.Regions, o.Node, o.Life = p.home(), w.names, p.name, w.lifeName(p)
 	o.Lease.Address, o.Lease.Yields = p.name, p.yields

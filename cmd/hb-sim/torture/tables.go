@@ -137,12 +137,14 @@ func (t *tables) judge(region int, writes bool) verdict {
 // read runs f when the replica is read: f says what the process hears.
 func (t *tables) read(p *process, f func(ok bool) node.Event) {
 	v, life := t.judge(p.region, false), p.life
+	p.op()
 	t.w.after(min(v.at, v.answer), func() {
 		if p.life != life {
 			return
 		}
 		e := f(!v.refused && !v.lost)
 		p.later(max(0, v.answer-v.at), func() {
+			p.ops--
 			if r, ok := e.(*retryLoad); ok {
 				p.later(time.Second, func() { p.load(r.term) })
 				return
@@ -155,8 +157,9 @@ func (t *tables) read(p *process, f func(ok bool) node.Event) {
 // change runs do on the replica, and done in the process.
 func (t *tables) change(p *process, do func(*replica) error, done func(error)) {
 	v := t.judge(p.region, true)
+	p.op()
 	if v.refused {
-		p.later(v.answer, func() { done(table.ErrUnavailable) })
+		p.later(v.answer, func() { p.ops--; done(table.ErrUnavailable) })
 		return
 	}
 	err := table.ErrUnknown
@@ -165,7 +168,13 @@ func (t *tables) change(p *process, do func(*replica) error, done func(error)) {
 			err = e
 		}
 	})
-	p.later(v.answer, func() { done(err) })
+	p.later(v.answer, func() { p.ops--; done(err) })
+}
+
+// op counts a call of the table that begins.
+func (p *process) op() {
+	p.ops++
+	p.w.truth.bounded("calls of the table", p.ops, mostOps+len(p.w.stores))
 }
 
 func (t *tables) write(p *process, w *table.Write, done func(error)) {

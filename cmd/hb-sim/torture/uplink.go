@@ -49,6 +49,7 @@ type uplink struct {
 	session *wan.Session // nil: there is no connection
 	conn    *conn
 	sent    uint64 // numbers the reports on their way
+	unacked int    // those that lack their PUBACK
 	retry   wan.Retry
 	limit   wan.Limiter
 	exceed  beat.Epoch // the next epoch must exceed it
@@ -112,7 +113,7 @@ func (l *uplink) over(reborn bool) {
 	if l.session != nil {
 		l.u.courier.Closed(l.to)
 	}
-	l.conn, l.session, l.open = nil, nil, false
+	l.conn, l.session, l.open, l.unacked = nil, nil, false, 0
 	l.gen++
 	l.armed = 0
 	l.dialAfter(l.retry.Wait(settled, reborn, firstWait, mostWait, l.u.r.w.rng.unit()))
@@ -157,6 +158,7 @@ func (l *uplink) take(k packet) {
 	case packetEnd:
 		l.lost()
 	case packetPuback:
+		l.unacked = 0
 		if l.session != nil && l.session.Waiting() && k.seq == l.sent {
 			_, entries := l.session.Pubacked()
 			l.lastAck = w.now
@@ -346,6 +348,8 @@ func (l *uplink) send(kind beat.Kind) {
 	}
 	s.Sent(w.now, rep, entries)
 	l.sent++
+	l.unacked++
+	w.truth.bounded("reports without a PUBACK", l.unacked, mostReports)
 	k := packet{kind: packetReport, seq: l.sent}
 	if rep.Picture == nil && rep.Journal == nil && !w.rng.one(8) {
 		k.report = rep // most steady ones are not really written, for speed

@@ -63,6 +63,11 @@ func (t *Truth) Backlog(s int, depth uint64) {
 	}
 }
 
+// Bounded says that a queue is longer than it may be.
+func (t *Truth) Bounded(what string, n, most int) {
+	t.Fail(Bounds, t.now, fmt.Sprintf("%d %s, at most %d may be", n, what, most))
+}
+
 // history: what a relay freed is in the history, once, or inside a range that it
 // shed; and nothing is in the history that no relay sent.
 func (t *Truth) history() {

@@ -27,8 +27,14 @@ func (t *Truth) See(s Seen) { t.seen = append(t.seen, s) }
 // Opened is an incident that a region shows as open at the end.
 func (t *Truth) Opened(o Open) { t.open = append(t.open, o) }
 
-// Waits is how many notices a region has not sent at the end.
-func (t *Truth) Waits(region, n int) { t.waiting[region] = n }
+// Waits is how many notices a region has not sent at the end, and how many letters
+// the other one wrote to it in the last minute.
+func (t *Truth) Waits(region, notices, letters int) {
+	t.waiting[region] = waiting{notices, letters}
+}
+
+// waiting is what a region has not done yet.
+type waiting struct{ notices, letters int }
 
 // Connects is a new session of a store's relay.
 func (t *Truth) Connects(s int) { t.stores[s].connects = append(t.stores[s].connects, t.now) }
@@ -70,6 +76,7 @@ func (t *Truth) convergence() {
 	}
 	t.openAtEnd()
 	t.connections()
+	t.emptied()
 }
 
 // openAtEnd: an incident is open if its subject is out, and the same in both.
@@ -132,4 +139,23 @@ func (t *Truth) openedApart(s int) bool {
 	}
 	from := spans[len(spans)-1].from
 	return t.bridge.held(from, from+2*time.Minute, 0)
+}
+
+// emptied: when nothing was wrong for long, no notice waits, and the regions write
+// no letters: the table carries them only while the link fails.
+func (t *Truth) emptied() {
+	from := t.End - healed
+	for g := range t.waiting {
+		x := t.waiting[g]
+		if t.bridge.held(from, t.End, 0) || t.region[0].held(from, t.End, 0) || t.region[1].held(from, t.End, 0) {
+			continue
+		}
+		t.Judges(Convergence)
+		if x.letters > 0 {
+			t.Fail(Bounds, t.End, fmt.Sprintf("%d letters were written to region %d, and the link is well", x.letters, g))
+		}
+		if x.notices > 0 && t.undisturbed(t.Quiet, afterWord) <= t.End {
+			t.Fail(Convergence, t.End, fmt.Sprintf("region %d has not sent %d notices", g, x.notices))
+		}
+	}
 }

@@ -146,7 +146,7 @@ type Truth struct {
 	keys    []tellings
 	seen    []Seen
 	open    []Open
-	waiting [2]int
+	waiting [2]waiting
 	journal journals
 	names   []string
 	now     time.Duration
@@ -166,7 +166,7 @@ func (t *Truth) Begin(quiet, end time.Duration) {
 	}
 	t.bridge.reset()
 	t.strikes, t.told, t.keys, t.lost, t.unfenced = t.strikes[:0], t.told[:0], t.keys[:0], t.lost[:0], t.unfenced[:0]
-	t.seen, t.open, t.waiting, t.saves = t.seen[:0], t.open[:0], [2]int{}, 0
+	t.seen, t.open, t.waiting, t.saves = t.seen[:0], t.open[:0], [2]waiting{}, 0
 	t.skewed = false
 	t.journal.reset()
 	t.Quiet, t.End = quiet, end

@@ -313,6 +313,9 @@ func TestJudges(t *testing.T) {
 		{"a notice leaves without the lease while the table fails", func(h *truth.Truth) { h.Unfenced(100*s, 0, true, "notice") }, 0},
 		{"the replicas differ", func(h *truth.Truth) { h.Merged(false, "an item") }, truth.Writers},
 		{"a steady mesh writes", func(h *truth.Truth) { h.Saved("an item") }, truth.Bounds},
+		{"a notice waits for ever", func(h *truth.Truth) { h.Waits(0, 1, 0) }, truth.Convergence},
+		{"the regions write letters though they can talk", func(h *truth.Truth) { h.Waits(1, 0, 1) }, truth.Bounds},
+		{"a queue is too long", func(h *truth.Truth) { h.Bounded("calls", 9, 8) }, truth.Bounds},
 		{"a journal is in the history", func(h *truth.Truth) { journal(h, entry(1, 0, "up"), entry(2, 5, "")) }, 0},
 		{"an entry waits in a journal for ever", func(h *truth.Truth) { h.Backlog(0, 1) }, truth.Bounds},
 		{"an acked entry is in no history", func(h *truth.Truth) {
