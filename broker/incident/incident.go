@@ -230,7 +230,7 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 		b.saveTold(inc)
 		b.tellAgain(inc.fault)
 	} else {
-		b.start(inc.fault, v.Old)
+		b.start(inc.fault, v.Old || older(&v.Cause, &inc.endedBy)) // a report that was late, or a relay that forgot
 	}
 	return true
 }

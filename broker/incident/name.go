@@ -44,3 +44,10 @@ func (i *incident) isOf(item *ToldItem) bool {
 		return item.K <= i.K || !i.EndedAt.Before(item.Since)
 	}
 }
+
+// outlived says whether the relay of a host said here that the host is well, after
+// the fault that the other region opens again: it has an old word of that relay.
+func (b *Book) outlived(item ToldItem) bool {
+	inc := b.byID[item.Incident]
+	return inc != nil && !inc.Open && inc.ByRelay && item.Change == Opened && older(&inc.cause, &inc.endedBy)
+}

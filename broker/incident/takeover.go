@@ -344,7 +344,7 @@ func (b *Book) breaksTies(inc *incident) bool {
 func (b *Book) telling(item ToldItem, s *step) Telling {
 	inc := b.subjectOf(item)
 	if inc == nil {
-		if item.Change == Recovered {
+		if item.Change == Recovered || b.outlived(item) {
 			return TellingOver
 		}
 		b.yield(item)
