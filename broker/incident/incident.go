@@ -24,6 +24,8 @@ type incident struct {
 	// doubtful says that the other region may have told its end: it is older than
 	// this node, or that region was out of reach meanwhile.
 	doubtful bool
+	// saved is where its item in the table says that it was told.
+	saved []Channel
 	// also are incidents of the same subject that the other region opened by
 	// itself, before this node started: they end with this one.
 	also []*incident

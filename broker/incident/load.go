@@ -49,7 +49,7 @@ func (b *Book) loadIncident(in *Incident) {
 		}
 		return
 	}
-	inc := &incident{Incident: *in, began: in.OpenedAt, doubtful: true}
+	inc := &incident{Incident: *in, began: in.OpenedAt, doubtful: true, saved: in.Told}
 	inc.Waits = ""
 	inc.fault = &step{inc: inc, change: Opened, phase: told, on: slices.Clone(in.Told)}
 	if in.Suppressed && in.Open {
@@ -74,7 +74,7 @@ func loadedEnd(inc *incident) *step {
 
 // loadAgain takes the word that an incident was opened again.
 func (b *Book) loadAgain(inc *incident, in *Incident) {
-	inc.Incident, inc.began, inc.recovery = *in, in.OpenedAt, nil
+	inc.Incident, inc.began, inc.recovery, inc.saved = *in, in.OpenedAt, nil, in.Told
 	inc.Waits = ""
 	inc.fault = &step{inc: inc, k: in.K, change: Opened, phase: told, on: slices.Clone(in.Told)}
 	b.loadOpen(inc)
@@ -188,6 +188,9 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 	}
 	if item.K > s.k {
 		s.k, s.on = item.K, nil
+		if s == inc.fault { // its last round, as far as is known
+			s.on = slices.Clone(inc.saved)
+		}
 	}
 	if n.Suppressed {
 		b.loadAside(n, s)
@@ -197,7 +200,7 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 	for _, ch := range b.opt.Channels {
 		if n.Marks[ch] == Sent {
 			sent = true
-			s.on = append(s.on, ch)
+			s.on = union(s.on, []Channel{ch})
 			inc.Teller = n.Region
 			if !slices.Contains(inc.Told, ch) {
 				inc.Told = append(inc.Told, ch)
@@ -216,6 +219,8 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 		}
 	case n.Region == b.opt.Region:
 		s.phase, inc.Teller = leaving, b.opt.Region
+	case s == inc.fault && !inc.Open && b.everywhere(s):
+		s.phase = told // who has it in its outbox left no mark
 	default: // the other region has it in its outbox
 		s.phase = held
 		b.hold(s)

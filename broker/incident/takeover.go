@@ -275,6 +275,9 @@ func (b *Book) take(s *step) {
 		return
 	}
 	inc.Teller = b.opt.Region
+	if s.change == Recovered { // the node after this one needs to know whom it owes the end
+		inc.Told = union(inc.Told, inc.fault.on)
+	}
 	b.gather(s)
 }
 
