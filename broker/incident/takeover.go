@@ -122,7 +122,7 @@ type asking struct {
 // asks says whether the question still matters to s: it waits for its telling,
 // or for another try.
 func (a asking) asks(s *step) bool {
-	return s.phase == held || s.phase == checking || s.notice != nil && slices.Contains(a.notices, s.notice)
+	return s.phase == held || s.phase == checking || s.carrier() != nil && slices.Contains(a.notices, s.carrier())
 }
 
 // answered takes the other region's words (I3).
@@ -139,7 +139,7 @@ func (b *Book) answered(e *Answered) {
 		if q.asks(s) {
 			word := e.Answer.Words[i]
 			if word == TellingMine {
-				theirs[s.notice] = true
+				theirs[s.carrier()] = true
 			}
 			if i < len(e.Answer.Known) {
 				k, named := &e.Answer.Known[i], word == TellingMine || word == TellingSent
@@ -163,11 +163,11 @@ func (b *Book) answered(e *Answered) {
 
 func (b *Book) heed(s *step, word Telling) {
 	switch {
-	case word == TellingSent && s.notice != nil && b.oweMore(s):
+	case word == TellingSent && s.carrier() != nil && b.oweMore(s):
 		// What may have been told from here is this region's to end.
 	case word == TellingSent:
 		b.toldThere(s)
-	case s.notice != nil:
+	case s.carrier() != nil:
 		// It is ours to try again.
 	case word == TellingMine:
 		b.askAfter(s, b.opt.AskAgain)
@@ -185,10 +185,10 @@ func (b *Book) oweMore(s *step) bool {
 	f := s.inc.fault
 	return slices.ContainsFunc(b.opt.Channels, func(ch Channel) bool {
 		switch {
-		case !b.opt.Reaches(ch) || slices.Contains(s.on, ch) || s.notice.notice.Marks[ch] != Unsent:
+		case !b.opt.Reaches(ch) || slices.Contains(s.on, ch) || s.carrier().notice.Marks[ch] != Unsent:
 			return false
 		case s.change == Opened:
-			return s.notice.perhaps[ch]
+			return s.carrier().perhaps[ch]
 		default:
 			return b.onItsWay(f, ch) || f.notice != nil && f.notice.notice.Marks[ch] == Sent
 		}
@@ -220,7 +220,7 @@ func (b *Book) marksRead(e *MarksRead) {
 		switch {
 		case !q.asks(s):
 		case e.Failed || i >= len(e.Known):
-			if s.notice == nil {
+			if s.carrier() == nil {
 				b.take(s)
 			}
 		default:
@@ -228,7 +228,7 @@ func (b *Book) marksRead(e *MarksRead) {
 			switch {
 			case len(s.on) > 0 && b.everywhere(s):
 				b.toldThere(s)
-			case s.notice == nil: // what is left of it, too
+			case s.carrier() == nil: // what is left of it, too
 				b.take(s)
 			}
 		}
@@ -240,8 +240,8 @@ func (b *Book) marksRead(e *MarksRead) {
 
 // toldThere: the other region told it, and tells what follows.
 func (b *Book) toldThere(s *step) {
-	if s.notice != nil {
-		s.notice.drop(s)
+	if s.carrier() != nil {
+		s.carrier().drop(s)
 	}
 	s.phase, s.inc.Waits = told, ""
 	for _, r := range b.opt.Regions {
