@@ -42,7 +42,8 @@ type Facts struct {
 	SinceLoss, Blind time.Duration
 	// ByeExpired says that a goodbye promised a return, and the time is over.
 	ByeExpired bool
-	// Direct says that a host of the store beats directly.
+	// Direct says that a host of the store beats directly, or did when its relay
+	// was called dead: from then on its hosts are judged one by one (P5).
 	Direct bool
 	// Was is the store's state so far, and Why its reason: down stays down until
 	// something lives, and for the reason that it went down by, while nobody has

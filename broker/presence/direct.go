@@ -132,3 +132,26 @@ func (s *store) aliveDirect() bool {
 	}
 	return false
 }
+
+// judgedByHosts says whether a lost store is one whose relay alone is dead: a
+// host beats directly, or did when that was decided. It is not called down when
+// the last of them falls silent, which is told of each (P5).
+func (s *store) judgedByHosts() bool {
+	if s.state == RelayDead || s.aliveDirect() {
+		return true
+	}
+	if !s.lossSaved || s.session != sessionNone {
+		return false
+	}
+	for i := range s.hosts { // as the node before this one knew them
+		if s.hosts[i].livedAt(s.suspectAt) {
+			return true
+		}
+	}
+	return false
+}
+
+// livedAt says whether its direct way had not expired at an instant.
+func (h *host) livedAt(at time.Duration) bool {
+	return h.direct != beat.Unknown && h.dLast+h.dInterval()+beat.HostGrace(h.dInterval()) > at
+}

@@ -47,7 +47,7 @@ func (p *Presence) facts(s *store, mine View) Facts {
 		OpenedHere:     s.opened && !s.onlyThere && (s.session == sessionOpen || s.openAt >= p.peer.lifeAt-ownBefore),
 		NoSessionThere: s.aloneSince != 0 && s.lastReport >= s.aloneSince+p.opt.Blind,
 		SinceLoss:      p.now.Mono - p.lossAt(s), Blind: p.opt.Blind,
-		ByeExpired: s.byeExpired, Direct: s.aliveDirect(), Was: s.state, Why: s.reason,
+		ByeExpired: s.byeExpired, Direct: s.judgedByHosts(), Was: s.state, Why: s.reason,
 	}
 }
 

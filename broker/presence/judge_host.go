@@ -125,7 +125,7 @@ func (p *Presence) judgeHost(s *store, h *host) (beat.HostState, Reason, bool) {
 	case h.direct == beat.Stopped:
 		h.wait = nil
 		return beat.Stopped, SaidGoodbye, false
-	case s.relay == "", s.session == sessionOpen, s.state == Degraded, s.state == RelayDead && h.dLast > s.suspectAt:
+	case s.relay == "", s.session == sessionOpen, s.state == Degraded, s.state == RelayDead && h.livedAt(s.suspectAt):
 		return p.expired(s, h)
 	default:
 		return beat.Covered, s.reason, false

@@ -249,7 +249,7 @@ func (t *Truth) pinned(s int, from, bound time.Duration) time.Duration {
 func (t *Truth) stands(s, h, ch int, from, until time.Duration) bool {
 	for i := range t.told {
 		x := &t.told[i]
-		if x.Channel != ch || x.Change == "recovered" || x.At > until || !covers(x, s, h) {
+		if x.Channel != ch || x.Change == "recovered" || x.At > until || !t.covers(x, s, h) {
 			continue
 		}
 		if x.At >= from || !t.recovered(x, from) {
@@ -260,8 +260,19 @@ func (t *Truth) stands(s, h, ch int, from, until time.Duration) bool {
 }
 
 // covers says whether a notice is about a subject, or about what it is part of.
-func covers(x *Told, s, h int) bool {
-	return x.Store < 0 || x.Store == s && (x.Host == h || x.Host < 0)
+// A dead relay is not what its store's hosts that beat directly are judged by
+// (P5).
+func (t *Truth) covers(x *Told, s, h int) bool {
+	switch {
+	case x.Store < 0:
+		return true
+	case x.Store != s:
+		return false
+	case x.Kind == "relay-dead" && h >= 0 && t.stores[s].hosts[h].direct:
+		return x.Host == h
+	default:
+		return x.Host == h || x.Host < 0
+	}
 }
 
 // recovered says whether a told fault got its recovery by an instant.
