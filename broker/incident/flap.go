@@ -17,15 +17,19 @@ const (
 	flapWindow = 10 * time.Minute
 	maxChanges = 6
 	calm       = 10 * time.Minute
+	// maxRelayed is the same of a host behind a relay, which counts and says so
+	// from maxChanges on: one that never does must not fill everybody's digests.
+	maxRelayed = 2 * maxChanges
 )
 
-// changed counts a change of a store, or of a host that beats directly, that
-// this region tells; the hosts behind a relay are counted there.
+// changed counts a change of a store or host that this region tells.
 func (b *Book) changed(inc *incident) {
-	c := classOf(inc.Kind)
-	direct := inc.Host != "" && inc.cause.Node != ""
-	if b.teller(inc) != b.opt.Region || inc.Region != "" || c != storeClass && (c != missingClass || !direct) {
+	if c := classOf(inc.Kind); b.teller(inc) != b.opt.Region || inc.Region != "" || c != storeClass && c != missingClass {
 		return
+	}
+	most := maxChanges
+	if inc.ByRelay {
+		most = maxRelayed
 	}
 	sub := inc.about(0)
 	f := b.flaps[sub]
@@ -41,13 +45,13 @@ func (b *Book) changed(inc *incident) {
 	if len(f.at) == 1 {
 		b.after(calm, func() { b.calmDown(sub) })
 	}
-	if len(f.at) <= maxChanges || b.open[inc.about(flapClass)] != nil {
+	if len(f.at) <= most || b.open[inc.about(flapClass)] != nil {
 		return
 	}
 	v := presence.Verdict{
 		Store: inc.Store, Host: inc.Host, Condition: presence.HostFlaps, At: now, Since: f.at[0], SeenFrom: inc.SeenFrom,
 		Cause:  presence.Cause{Number: uint64(f.at[0].UnixMilli())},
-		Reason: presence.Reason(fmt.Sprintf("changed more than %d times in %d minutes", maxChanges, int(flapWindow.Minutes()))),
+		Reason: presence.Reason(fmt.Sprintf("changed more than %d times in %d minutes", most, int(flapWindow.Minutes()))),
 	}
 	b.fault(&v, Flapping, true)
 }
@@ -65,6 +69,9 @@ func (b *Book) calmDown(sub subject) {
 		return
 	}
 	delete(b.flaps, sub)
+	if inc := b.open[subject{sub.store, sub.host, sub.region, flapClass}]; inc != nil && inc.cause.Incarnation != (beat.Incarnation{}) {
+		return // its relay said so, and says when it is calm
+	}
 	v := presence.Verdict{Store: sub.store, Host: sub.host, Condition: presence.HostCalm, At: b.now.Wall, Since: b.now.Wall, SeenFrom: []beat.Region{b.opt.Region}}
 	b.endsAll(&v, true, flapClass)
 }
