@@ -162,8 +162,9 @@ func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 	inc.ByRelay = byRelay(sub.class, &v.Cause)
 	inc.begin(v)
 	inc.kind(kind, own)
-	if inc.Region != "" {
-		// A region's fault is told by who sees it, not by a store's home.
+	if inc.Region != "" || kind == DidNotComeUp {
+		// A region's fault is told by who sees it, not by a store's home; what was
+		// held back by who did that, wherever home is now.
 		inc.Teller = b.opt.Region
 		if !own {
 			inc.Teller = b.other()
