@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/dashboard"
 	"github.com/hb-mesh/hb-mesh/cloud/local"
@@ -74,4 +75,74 @@ func TestARegionExplainsWithWhatOperatorsSaid(t *testing.T) {
 	if !strings.Contains(string(raw), `"city":"Berlin"`) || !strings.Contains(string(raw), `"maintenance":"`) {
 		t.Errorf("%s", raw)
 	}
+}
+
+// Where a store is closed and silenced, what comes next says which of the two ends
+// last, and what is told then.
+func TestWhatComesNextWhereAStoreIsClosedAndSilenced(t *testing.T) {
+	lo := local.DefaultOptions("", "us-east-1")
+	lo.InMemory = true
+	store, err := local.Open(lo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	b, stop := lives(t, store.Region("us-east-1"), &slow{began: make(chan struct{})})
+	defer stop()
+	base := "http://" + b.HTTPAddr().String()
+	day := func(n int) string { return time.Now().UTC().AddDate(0, 0, n).Format(time.DateOnly) }
+	for _, id := range []string{"short", "long"} {
+		hours := `"hours":{"mon":["00:00-24:00"],"tue":["00:00-24:00"],"wed":["00:00-24:00"],"thu":["00:00-24:00"],"fri":["00:00-24:00"],"sat":["00:00-24:00"],"sun":["00:00-24:00"]}`
+		for _, c := range [][3]string{
+			{"PUT", "/v1/stores/" + id, `{"timezone":"UTC",` + hours + `,"dates":{"` + day(-1) + `":[],"` + day(0) + `":[],"` + day(1) + `":[],"` + day(2) + `":[]},"hosts":{"pos1":{}}}`},
+			{"POST", "/v1/silences", `{"stores":["` + id + `"],"for":"` + map[string]string{"short": "1h", "long": "960h"}[id] + `","by":"anna"}`},
+			{"POST", "/v1/heartbeat", `{"hostId":"pos1","storeId":"` + id + `","intervalMs":60000,"status":"fail"}`},
+		} {
+			if status, answer := ask(t, c[0], base+c[1], c[2]); status/100 != 2 {
+				t.Fatalf("%s %s: %d %s", c[0], c[1], status, answer)
+			}
+		}
+	}
+	for _, c := range []struct {
+		store       string
+		says, nexts []string
+	}{
+		{"short", []string{"People are not told: closed until", ", and silenced by anna until"}, []string{
+			"the silence ends, and the store is closed or has just opened: what is still wrong when it has been open for 10m0s is told then",
+			"the store has been open for 10m0s; what is missing then is told as “did not come up”",
+		}},
+		{"long", []string{"People are not told: closed until", ", and silenced by anna until"}, []string{
+			"the store has been open for 10m0s; what is missing then is not told to people yet: then it is silenced by anna until",
+			"the silence ends; what is still wrong is told then",
+		}},
+	} {
+		_, raw := ask(t, "GET", base+"/v1/explain?store="+c.store+"&host=pos1", "")
+		var e dashboard.Explanation
+		if err := json.Unmarshal(raw, &e); err != nil {
+			t.Fatalf("%s: %s", err, raw)
+		}
+		for _, want := range c.says {
+			if !strings.Contains(strings.Join(e.Says, "\n"), want) {
+				t.Errorf("%s: %q lacks %q", c.store, e.Says, want)
+			}
+		}
+		var nexts []string
+		for _, n := range e.Next {
+			nexts = append(nexts, n.What)
+		}
+		if list := strings.Join(nexts, "\n"); !inOrder(list, c.nexts) {
+			t.Errorf("%s: next is\n%s\nwant in this order\n%s", c.store, list, strings.Join(c.nexts, "\n"))
+		}
+	}
+}
+
+func inOrder(text string, parts []string) bool {
+	for _, p := range parts {
+		_, after, ok := strings.Cut(text, p)
+		if !ok {
+			return false
+		}
+		text = after
+	}
+	return true
 }

@@ -48,7 +48,7 @@ func (a *api) Explain(ctx context.Context, store beat.StoreID, host beat.HostID)
 	w := &words{k: &k, said: said, zone: said.Zone(), e: &e}
 	w.state(host)
 	w.incidents(fleet)
-	w.hours()
+	w.hours(fleet)
 	w.home(a.b.o.other())
 	w.comings(host)
 	return e, nil
@@ -201,21 +201,7 @@ func (w *words) incidents(fleet *setting.Fleet) {
 	for i := range w.k.incidents {
 		x := &w.k.incidents[i]
 		w.telling(x)
-		h := held(fleet, x, w.k.now)
-		if h == nil {
-			continue
-		}
-		if len(x.Told) > 0 && !x.Suppressed {
-			w.say("What follows is held back: %s.", h.Why)
-		} else {
-			w.say("People are not told: %s.", h.Why)
-		}
-		switch {
-		case h.Kind == string(setting.Ack):
-			w.next(h.Until, "the acknowledgement ends with the incident")
-		case !h.Until.IsZero() && h.Kind != closedKind:
-			w.next(h.Until, "the %s ends; what is still wrong is told then", h.Kind)
-		}
+		w.holding(fleet, x)
 	}
 }
 
@@ -243,19 +229,19 @@ func (w *words) telling(x *incident.Incident) {
 }
 
 // hours say whether the store is open.
-func (w *words) hours() {
+func (w *words) hours(fleet *setting.Fleet) {
 	if w.said == nil {
 		return
 	}
 	if until, _ := w.said.Maintenance(w.k.now); !until.IsZero() {
 		w.say("The store is in maintenance until %s.", w.moment(until))
-		w.next(until.Add(w.said.ComeUp), "what is still missing after the maintenance is told as “did not come up”")
+		w.comeUp(fleet, until, "what is still missing after the maintenance")
 	}
 	open, edge := w.said.Open(w.k.now)
 	switch {
 	case !open && !edge.IsZero():
 		w.say("The store is closed until %s.", w.moment(edge))
-		w.next(edge.Add(w.said.ComeUp), "the store has been open for %s; what is missing then is told as “did not come up”", w.said.ComeUp)
+		w.comeUp(fleet, edge, fmt.Sprintf("the store has been open for %s; what is missing then", w.said.ComeUp))
 	case !open:
 		w.say("The store is closed.")
 	case !edge.IsZero():
