@@ -46,16 +46,7 @@ func (f *facts) telling() {
 		if !x.Open {
 			continue
 		}
-		told := "not told"
-		switch {
-		case x.Suppressed:
-			told = fmt.Sprintf("people not told; programs told %s by %s", join(x.Told), x.Teller)
-		case len(x.Told) > 0:
-			told = fmt.Sprintf("told %s by %s", join(x.Told), x.Teller)
-		case x.Waits != "":
-			told = x.Waits
-		}
-		f.add(string(x.Kind), "%s, k %d, %s", x.ID, x.K, told)
+		f.add(string(x.Kind), "%s, k %d, %s", x.ID, x.K, x.Words())
 		step := &x.Fault
 		if x.Recovery != nil {
 			step = x.Recovery

@@ -2,8 +2,10 @@ package incident
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -32,6 +34,26 @@ type Explained struct {
 	Tells    beat.Region          `json:"tells"`
 	Fault    TransitionExplained  `json:"fault"`
 	Recovery *TransitionExplained `json:"recovery,omitempty"`
+}
+
+// Words say where the telling of the fault stands, for people.
+func (e *Explained) Words() string {
+	var on []string
+	for _, ch := range e.Told {
+		on = append(on, string(ch))
+	}
+	switch {
+	case e.Suppressed:
+		return fmt.Sprintf("people not told; programs told %s by %s", strings.Join(on, ", "), e.Teller)
+	case len(on) > 0:
+		return fmt.Sprintf("told %s by %s", strings.Join(on, ", "), e.Teller)
+	case e.Fault.Phase == told.String():
+		return fmt.Sprintf("told by %s", e.Teller)
+	case e.Waits != "":
+		return e.Waits
+	default:
+		return "not told"
+	}
 }
 
 // TransitionExplained is where the telling of one transition stands.

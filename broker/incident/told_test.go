@@ -2,6 +2,7 @@ package incident_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,5 +39,27 @@ func TestMarksAreOfOneFault(t *testing.T) {
 				t.Errorf("it was told on %v", known[0].On)
 			}
 		})
+	}
+}
+
+// Each region says who told people of a fault, also the one that did not.
+func TestBothRegionsSayWhoToldIt(t *testing.T) {
+	m := newMesh()
+	for _, line := range []string{"0s relay starts demo pos1", "70s host demo/pos1 missing", "200s told host-missing open demo/pos1"} {
+		w := strings.Fields(line)
+		at, err := time.ParseDuration(w[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.run(at)
+		if err := m.act(w[1:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range m.regions {
+		e := n.book.Explain(m.now, "demo", "pos1", "")
+		if len(e.Incidents) != 1 || !strings.HasPrefix(e.Incidents[0].Words(), "told ") || !strings.HasSuffix(e.Incidents[0].Words(), "by "+string(e.Home)) {
+			t.Errorf("%s says %+v, want that %s told it", n.region, e.Incidents, e.Home)
+		}
 	}
 }
