@@ -10,8 +10,10 @@ import (
 // load takes what the table remembers of both regions, joined: an incident is
 // as far as the furthest word about it, and told where any mark says so.
 func (b *Book) load(e *Loaded) {
-	for i := range e.Incidents {
-		b.loadIncident(&e.Incidents[i])
+	incidents := slices.Clone(e.Incidents)
+	slices.SortStableFunc(incidents, furthestFirst)
+	for i := range incidents {
+		b.loadIncident(&incidents[i])
 	}
 	notices := slices.Clone(e.Notices)
 	slices.SortFunc(notices, func(x, y Notice) int { return cmp.Compare(x.ID, y.ID) })
@@ -28,6 +30,14 @@ func (b *Book) load(e *Loaded) {
 			b.start(inc.recovery, true) // the node before this one owed it
 		}
 	}
+}
+
+// furthestFirst orders the words about incidents, so that whichever item is read
+// first, the same word stands: the furthest, and of two regions' as far the one
+// that knew of it first.
+func furthestFirst(x, y Incident) int {
+	return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(y.K, x.K), x.OpenedAt.Compare(y.OpenedAt), x.Since.Compare(y.Since),
+		x.EndedAt.Compare(y.EndedAt), cmp.Compare(x.Teller, y.Teller), cmp.Compare(len(y.Told), len(x.Told)))
 }
 
 func (b *Book) loadIncident(in *Incident) {

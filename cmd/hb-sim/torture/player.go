@@ -98,6 +98,10 @@ func (p *player) run(s *schedule.Schedule) {
 		f := &s.Faults[i]
 		w.at(f.At, func() { w.begin(f) })
 	}
+	if s.Seed%joined == 0 {
+		w.at((schedule.Calm+s.Quiet)/2, w.truth.joins)
+		w.at(s.Quiet, w.truth.joins)
+	}
 	w.at(steadyFrom, func() { w.steady = true })
 	w.at(schedule.Calm-time.Millisecond, func() { w.steady = false; w.truth.truth.Steady() })
 	w.run(s.End)

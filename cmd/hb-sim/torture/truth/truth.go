@@ -318,6 +318,15 @@ func (t *Truth) Merged(same bool, what string) {
 	}
 }
 
+// Joined says that all items were read in two orders; what names the first thing
+// that a node then sees otherwise.
+func (t *Truth) Joined(what string) {
+	t.Judges(Writers)
+	if what != "" {
+		t.Fail(Writers, t.now, "what a node knows depends on the order of the items: "+what)
+	}
+}
+
 // Inert says that stale input came, and whether it changed anything.
 func (t *Truth) Inert(changed bool, what string) {
 	t.Judges(Stale)

@@ -313,6 +313,8 @@ func TestJudges(t *testing.T) {
 		{"a notice leaves without the lease while the table fails", func(h *truth.Truth) { h.Unfenced(100*s, 0, true, "notice") }, 0},
 		{"the replicas differ", func(h *truth.Truth) { h.Merged(false, "an item") }, truth.Writers},
 		{"a steady mesh writes", func(h *truth.Truth) { h.Saved("an item") }, truth.Bounds},
+		{"what a node knows depends on the order of the items", func(h *truth.Truth) { h.Joined("a or b") }, truth.Writers},
+		{"the order of the items is nothing", func(h *truth.Truth) { h.Joined("") }, 0},
 		{"a notice waits for ever", func(h *truth.Truth) { h.Waits(0, 1, 0) }, truth.Convergence},
 		{"the regions write letters though they can talk", func(h *truth.Truth) { h.Waits(1, 0, 1) }, truth.Bounds},
 		{"a queue is too long", func(h *truth.Truth) { h.Bounded("calls", 9, 8) }, truth.Bounds},
