@@ -265,7 +265,7 @@ func (b *Book) goesOn(inc *incident, v *presence.Verdict, said Kind, own bool) b
 	if inc.Kind == kind {
 		return false
 	}
-	inc.Kind, inc.Reason = kind, string(v.Reason)
+	inc.Kind, inc.Reason, inc.Lost = kind, string(v.Reason), v.Lost
 	inc.K++
 	b.emit(&Happened{Incident: inc.Incident, Change: Changed})
 	b.saveTold(inc)

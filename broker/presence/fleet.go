@@ -207,7 +207,8 @@ func (p *Presence) stepFleet() {
 }
 
 // sayFleet says how this region is as a whole, if that changed: one fault at a
-// time, the worse one.
+// time, the worse one. A region that is not reached and then blind has one
+// trouble all the time.
 func (p *Presence) sayFleet() {
 	cond, why, lost, since := RegionWell, SeesAgain, tally(0), p.fleet.since
 	switch {
@@ -216,21 +217,21 @@ func (p *Presence) sayFleet() {
 	case p.fleet.path:
 		cond, why, lost, since = RegionPath, OpenThere, tallyOpen, p.now.Mono-pathAfter
 	}
-	was := p.saidFleet
-	if cond == was {
-		return
+	if cond == p.saidFleet || cond == RegionWell && p.fleet.state == FleetSuspects {
+		return // it suspects itself: not yet known to be well
 	}
 	p.saidFleet = cond
-	if was != RegionWell {
-		p.regionVerdict(p.opt.Region, RegionWell, SeesAgain, nil, p.now.Mono)
+	if cond == RegionWell {
+		since = p.now.Mono
 	}
-	if cond != RegionWell {
-		p.regionVerdict(p.opt.Region, cond, why, p.counted(lost), since)
-	}
+	p.regionVerdict(p.opt.Region, cond, why, p.counted(lost), since)
 }
 
 // counted are the stores that count as t, by id.
 func (p *Presence) counted(t tally) []beat.StoreID {
+	if t == 0 {
+		return nil
+	}
 	var ids []beat.StoreID
 	for _, s := range p.sorted() {
 		if s.tally&t != 0 {
