@@ -141,7 +141,7 @@ func (b *Broker) wirePage(*metrics) error {
 	o := dashboard.DefaultOptions()
 	a := &api{b: b}
 	o.Source, o.Operator, o.Archive, o.Keys, o.Authorize = a, a, a, keyDesk{b.keys}, a.authorize
-	o.Declarations, o.Rules, o.Explainer = b.desk, b.desk, a
+	o.Declarations, o.Rules, o.Explainer, o.Region, o.Backup = b.desk, b.desk, a, b.o.Region, b.o.Backup
 	o.Scripts, o.Version, o.Logger = b.o.Scripts, b.o.Version, b.log
 	o.Metrics = dashboard.NewMetrics(b.o.Registry)
 	page, err := dashboard.New(o)
@@ -150,7 +150,6 @@ func (b *Broker) wirePage(*metrics) error {
 	}
 	b.page = page
 	b.gate.Mount("/", page)
-	b.mountBackup(a)
 	for pattern, h := range b.o.Extra {
 		b.gate.Mount(pattern, h)
 	}

@@ -96,7 +96,7 @@ type Options struct {
 	// OpenReads lets requests from loopback read without a key.
 	OpenReads bool
 	// Backup writes a copy of the table as it is at one instant, for GET
-	// /v1/backup; nil: the table gives none, and there is no such route.
+	// /v1/backup; nil: the table gives none, and the call is answered with 404.
 	Backup func(io.Writer) error
 	// Extra are further handlers of the HTTP door, and Scripts the modules that
 	// the page loads after its own (see dashboard.Options.Scripts).

@@ -196,11 +196,15 @@ func (s *Server) forgetHost(w http.ResponseWriter, r *http.Request, a Access) er
 	return nil
 }
 
-// fleetAdmin guards the keys: who makes keys could make one for anything.
-func (s *Server) fleetAdmin(a Access) error {
+// keeper guards the keys: who makes keys could make one for anything.
+func (s *Server) keeper(a Access) error {
 	if s.o.Keys == nil {
 		return missing("keys")
 	}
+	return fleetAdmin(a)
+}
+
+func fleetAdmin(a Access) error {
 	if !a.Admin || a.Store != "" {
 		return problem(http.StatusForbidden, "this needs a key of the fleet with the role admin")
 	}
@@ -208,7 +212,7 @@ func (s *Server) fleetAdmin(a Access) error {
 }
 
 func (s *Server) listKeys(w http.ResponseWriter, r *http.Request, a Access) error {
-	if err := s.fleetAdmin(a); err != nil {
+	if err := s.keeper(a); err != nil {
 		return err
 	}
 	p, err := parsePaging(r.URL.Query())
@@ -231,7 +235,7 @@ type NewKey struct {
 }
 
 func (s *Server) createKey(w http.ResponseWriter, r *http.Request, a Access) error {
-	if err := s.fleetAdmin(a); err != nil {
+	if err := s.keeper(a); err != nil {
 		return err
 	}
 	k, err := decodeKey(w, r)
@@ -282,7 +286,7 @@ func decodeKey(w http.ResponseWriter, r *http.Request) (Key, error) {
 }
 
 func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request, a Access) error {
-	if err := s.fleetAdmin(a); err != nil {
+	if err := s.keeper(a); err != nil {
 		return err
 	}
 	if err := s.o.Keys.Revoke(r.Context(), r.PathValue("id"), a.Who); err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -279,6 +280,26 @@ func TestAKeyOfOneStoreSeesThatStoreOnly(t *testing.T) {
 	if got := decode[dashboard.Summary](t, call(s, "GET", "/v1/summary", "", key...)); got.Headline != "1 host missing" || got.Stores.Total != 1 {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// A backup holds all stores and all keys: a key of one store does not get it.
+func TestABackupTakesAKeyOfTheFleet(t *testing.T) {
+	f := demo(time.Now())
+	s := newServer(t, f, func(o *dashboard.Options) {
+		o.Backup = func(w io.Writer) error {
+			_, err := io.WriteString(w, "all of it")
+			return err
+		}
+	})
+	for _, key := range []string{"store-admin", "reader"} {
+		wantProblem(t, call(s, "GET", "/v1/backup", "", "x-api-key", key), 403, "admin")
+	}
+	wantProblem(t, call(s, "GET", "/v1/backup", "", dashboard.RequestHeader, "1"), 401, "x-api-key")
+	if w := call(s, "GET", "/v1/backup", "", "x-api-key", "admin"); w.Code != 200 || w.Body.String() != "all of it" {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	none := newServer(t, f, nil)
+	wantProblem(t, call(none, "GET", "/v1/backup", "", "x-api-key", "admin"), 404, "backup")
 }
 
 func TestWhatANodeHasNotIsSaid(t *testing.T) {

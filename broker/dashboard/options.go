@@ -3,9 +3,12 @@ package dashboard
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
 // Defaults of Options.
@@ -44,6 +47,11 @@ type Options struct {
 	Declarations Declarations
 	Rules        Rules
 	Explainer    Explainer
+	// Backup writes a copy of the table as it is at one instant; nil: the table
+	// gives none, and the call is answered with 404.
+	Backup func(io.Writer) error
+	// Region is in the name of a backup's file.
+	Region beat.Region
 
 	// Names are the host names (without port) under which the page is served
 	// to people without a key, besides localhost and IP addresses. Other names

@@ -99,6 +99,7 @@ func (s *Server) Mount(mux *http.ServeMux) {
 	change("POST /v1/incidents/{id}/ack", s.beginRule(setting.Ack))
 	change("DELETE /v1/acks/{id}", s.endRule(setting.Ack))
 	read("GET /v1/audit", s.getAudit)
+	change("GET /v1/backup", s.getBackup)
 	read("GET /v1/keys", s.listKeys)
 	change("POST /v1/keys", s.createKey)
 	change("DELETE /v1/keys/{id}", s.revokeKey)
@@ -149,6 +150,11 @@ func (s *Server) wrap(route string, change bool, h handler) http.Handler {
 		armour(w)
 		w.Header().Set("Cache-Control", "no-store")
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		defer func() { // an answer that is broken off counts too
+			if s.o.Metrics != nil {
+				s.o.Metrics.Requests.WithLabelValues(route, strconv.Itoa(rec.status)).Inc()
+			}
+		}()
 		a, err := s.admit(r, change)
 		if err == nil {
 			err = h(rec, r, a)
@@ -159,9 +165,6 @@ func (s *Server) wrap(route string, change bool, h handler) http.Handler {
 				s.o.Logger.Warn("API call failed", "route", route, "err", err)
 			}
 			p.write(rec)
-		}
-		if s.o.Metrics != nil {
-			s.o.Metrics.Requests.WithLabelValues(route, strconv.Itoa(rec.status)).Inc()
 		}
 	})
 }
