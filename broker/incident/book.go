@@ -84,6 +84,8 @@ type Book struct {
 	flaps    map[subject]*changes
 	// holding are those that the other region is to tell.
 	holding []*step
+	// sweepAt is how many there are when those that are held no more are let go.
+	sweepAt int
 	fleet   *setting.Fleet
 	peer    presence.PeerState
 	// fenced says that a lease bounds what this node does, until an instant.

@@ -21,6 +21,34 @@ func BenchmarkFiftyThousandLost(b *testing.B) {
 	}
 }
 
+// BenchmarkFlipsThatTheOtherRegionTells is one picture of 256 hosts that all
+// changed, of a store whose home is the other region. One operation costs the
+// same whether 100 or 10,000 went before.
+func BenchmarkFlipsThatTheOtherRegionTells(b *testing.B) {
+	o := incident.DefaultOptions()
+	o.Region, o.Regions, o.Node, o.Term, o.Channels = "us-east-1", []beat.Region{"us-east-1", "us-west-2"}, "n", 1, []incident.Channel{"sns"}
+	store := beat.StoreID("demo")
+	for i := 0; presence.Home(store, o.Regions) == o.Region; i++ {
+		store = beat.StoreID(fmt.Sprintf("demo-%d", i))
+	}
+	book, now := incident.New(o), beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
+	number, out := uint64(0), []incident.Out(nil)
+	for b.Loop() {
+		condition := presence.HostMissing
+		if number%2 == 1 {
+			condition = presence.Well
+		}
+		number++
+		for h := range 256 {
+			now = now.Add(50 * time.Microsecond)
+			out = book.Step(now, &incident.Decided{Verdict: presence.Verdict{
+				Store: store, Host: beat.HostID(fmt.Sprintf("pos%d", h)), Condition: condition, Cause: presence.Cause{Number: number},
+				At: now.Wall, Since: now.Wall, SeenFrom: o.Regions[:1],
+			}}, out[:0])
+		}
+	}
+}
+
 // Fifty thousand stores lost at once are at most 20 messages in the first five
 // minutes, each store in exactly one.
 func TestAWholeCellIsTwentyMessages(t *testing.T) {

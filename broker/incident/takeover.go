@@ -25,8 +25,8 @@ func (b *Book) askAfter(s *step, d time.Duration) {
 // hold leaves a transition to the other region, and asks it after a while: at
 // once where it is dead or settles (I3).
 func (b *Book) hold(s *step) {
-	if len(b.holding) > 2*len(b.open)+64 {
-		b.holding = slices.DeleteFunc(b.holding, func(s *step) bool { return s.phase != held })
+	if len(b.holding) >= b.sweepAt {
+		b.sweep()
 	}
 	b.holding = append(b.holding, s)
 	d := b.opt.Takeover
@@ -34,6 +34,13 @@ func (b *Book) hold(s *step) {
 		d = 0
 	}
 	b.askAfter(s, d)
+}
+
+// sweep lets go of what is held no more. The next sweep is due when there is
+// twice as much, so that a hold costs the same however many there are.
+func (b *Book) sweep() {
+	b.holding = slices.DeleteFunc(b.holding, func(s *step) bool { return s.phase != held })
+	b.sweepAt = 2*len(b.holding) + 64
 }
 
 // peerIs takes what presence knows of the other region as a whole.
@@ -47,7 +54,7 @@ func (b *Book) peerIs(state presence.PeerState) {
 	if state != presence.PeerDead && state != presence.PeerSettles {
 		return
 	}
-	b.holding = slices.DeleteFunc(b.holding, func(s *step) bool { return s.phase != held })
+	b.sweep()
 	for _, s := range b.holding {
 		b.askAfter(s, 0)
 	}
