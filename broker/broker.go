@@ -91,6 +91,7 @@ func (b *Broker) wireGate(*metrics) error {
 	o := gate.DefaultOptions()
 	o.MQTTAddr, o.HTTPAddr, o.MQTTTLS, o.HTTPTLS = b.o.MQTTAddr, b.o.HTTPAddr, b.o.MQTTTLS, b.o.HTTPTLS
 	o.Insecure, o.ExemptLoopback, o.BirthWithin = b.o.Insecure, b.o.ExemptLoopback, b.o.BirthWithin
+	o.PacketsPerSecond = b.o.PacketsPerSecond
 	o.Keys, o.Gatherer, o.Listen, o.Logger = b.keys, b.o.Registry, b.o.Listen, b.log
 	o.Metrics = gate.NewMetrics(b.o.Registry)
 	g, err := gate.New(o, b.core)

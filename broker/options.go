@@ -56,6 +56,8 @@ type Options struct {
 	Insecure           bool
 	// ExemptLoopback lifts the limits per address on loopback.
 	ExemptLoopback bool
+	// PacketsPerSecond is what a relay's connection may send; 0 is no bound.
+	PacketsPerSecond int
 
 	// PeerURL is the other region's HTTP door; PeerSecret is in both
 	// configurations, at least peer.MinSecret bytes. PeerTLS may be nil.
@@ -135,7 +137,8 @@ func DefaultOptions() Options {
 		Gather: b.Gather, GatherLan: b.GatherLan, Burst: b.Burst, Takeover: b.Takeover, AskAgain: b.AskAgain,
 		AskTimeout: peer.DefaultTimeout, TableTimeout: DefaultTableTimeout, MailTimeout: link.DefaultMail,
 		LeaseFor: lease.DefaultFor, LeaseRenew: lease.DefaultRenew,
-		BirthWithin: gate.DefaultBirthWithin, HistoryFor: DefaultHistoryFor,
+		PacketsPerSecond: gate.DefaultPacketsPerSecond,
+		BirthWithin:      gate.DefaultBirthWithin, HistoryFor: DefaultHistoryFor,
 	}
 }
 

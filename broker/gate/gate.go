@@ -64,7 +64,9 @@ func New(o Options, core Core) (*Gate, error) {
 		}
 		g.certs[door] = c
 	}
-	door, err := guard.New(g.limits(), g.handler(), o.Logger, o.Metrics.Guard)
+	limits := g.limits()
+	limits.PacketsPerSecond = o.PacketsPerSecond
+	door, err := guard.New(limits, g.handler(), o.Logger, o.Metrics.Guard)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +81,7 @@ func (g *Gate) limits() guard.Options {
 	o.ConnectTimeout = g.o.ConnectTimeout
 	o.MaxConnections = g.o.MaxConnections
 	o.MaxPerAddress, o.MaxStrangersPerAddress = 0, g.o.Strangers
-	o.PacketsPerSecond = 0
+	o.PacketsPerSecond = 0 // a proxy in front of the HTTP door speaks for many
 	o.MaxKeepalive = maxKeepalive
 	o.Logins = g.logins
 	o.ExemptLoopback = g.o.ExemptLoopback

@@ -31,7 +31,7 @@ const (
 func BenchmarkIngest(b *testing.B) {
 	b.Run("bare mochi", func(b *testing.B) { ingest(b, bareMochi(b)) })
 	b.Run("gate", func(b *testing.B) {
-		d := open(b, nil)
+		d := open(b, func(o *gate.Options) { o.PacketsPerSecond = 0 })
 		d.core.mute = true
 		ingest(b, d.MQTTAddr().String())
 	})
@@ -100,6 +100,7 @@ func withPresence(b *testing.B) string {
 	po.Region, po.Regions, po.Node, po.Term = "us-east-1", []beat.Region{"us-east-1"}, "bench", 1
 	c.p = presence.New(po, c.now())
 	o := options(memory(b))
+	o.PacketsPerSecond = 0
 	g, err := gate.New(o, c)
 	if err != nil {
 		b.Fatal(err)

@@ -37,6 +37,11 @@ const (
 	DefaultFailureDelay = time.Second
 	// DefaultMaxConnections is a cell's 50,000 stores, and room for the others.
 	DefaultMaxConnections = 65536
+	// DefaultPacketsPerSecond is what a relay may send, acknowledgements of its
+	// acks included. An honest one has one report on its way and coalesces
+	// changes for 250 ms, so 4 reports a second at most. After an outage a full
+	// journal is about 350 more, and as many acknowledgements: 35 s.
+	DefaultPacketsPerSecond = 20
 	// maxKeepalive is also what a relay without keepalive gets: its reports are
 	// a minute apart at most, so 5 minutes of silence are the end.
 	maxKeepalive = 5 * time.Minute
@@ -72,6 +77,9 @@ type Options struct {
 	MaxConnections int // of each door
 	FailedLogins   int
 	FailureDelay   time.Duration
+	// PacketsPerSecond is what the connection of a relay may send: above it, it
+	// is read slower, and nothing is lost. 0 is no bound.
+	PacketsPerSecond int
 	// ExemptLoopback lifts the limits per address on loopback, not the times.
 	ExemptLoopback   bool
 	CertificateEvery time.Duration
@@ -92,7 +100,7 @@ func DefaultOptions() Options {
 		MQTTAddr: DefaultMQTTAddr, HTTPAddr: DefaultHTTPAddr,
 		BirthWithin: DefaultBirthWithin, ConnectTimeout: DefaultConnectTimeout, BodyTimeout: DefaultBodyTimeout,
 		Strangers: DefaultStrangers, MaxConnections: DefaultMaxConnections,
-		FailedLogins: DefaultFailedLogins, FailureDelay: DefaultFailureDelay,
+		FailedLogins: DefaultFailedLogins, FailureDelay: DefaultFailureDelay, PacketsPerSecond: DefaultPacketsPerSecond,
 		CertificateEvery: DefaultCertificateEvery,
 	}
 }

@@ -49,6 +49,32 @@ func TestARelaysLife(t *testing.T) {
 	}
 }
 
+// A relay that floods is read slower, and loses nothing: it is no end of its
+// session.
+func TestARelayThatFloodsIsReadSlower(t *testing.T) {
+	d := open(t, func(o *gate.Options) { o.PacketsPerSecond = 100 })
+	c := dial(t, d.withWill(demo, 7))
+	const most = 400
+	var last mqtt.Token
+	for seq := range beat.Seq(most) {
+		kind := beat.Steady
+		if seq == 0 {
+			kind = beat.Birth
+		}
+		last = c.Publish(demo.ReportTopic(), 1, false, report(demo, kind, 7, seq+1).Encode())
+	}
+	if err := wait(t, last); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all of its reports", func() bool { reports, _ := d.core.seen(); return len(reports) == most })
+	if _, ends := d.core.seen(); len(ends) != 0 || !c.IsConnected() {
+		t.Errorf("it was thrown out: %+v", ends)
+	}
+	if testutil.ToFloat64(d.metrics.Guard.Throttled) == 0 {
+		t.Error("it was read as fast as it sends")
+	}
+}
+
 func TestConnectIsRefused(t *testing.T) {
 	d := open(t, nil)
 	d.core.admit = func(id beat.Identity, _ beat.Death) error {

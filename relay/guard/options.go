@@ -77,7 +77,7 @@ type Options struct {
 }
 
 // DefaultOptions are a LAN door's; a broker sets MaxStrangersPerAddress
-// instead of MaxPerAddress and PacketsPerSecond, and its own MaxConnections.
+// instead of MaxPerAddress, and its own PacketsPerSecond and MaxConnections.
 func DefaultOptions() Options {
 	return Options{
 		Versions:         []byte{4, 5},
