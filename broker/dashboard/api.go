@@ -63,6 +63,9 @@ func (s *Server) getHosts(w http.ResponseWriter, r *http.Request, a Access) erro
 	}
 	keep := func(h Host) bool { return q.Get("state") == "" || h.State == state }
 	stores := s.read(a).stores
+	if q.Get("state") != "" && !q.Has("store") { // of a fleet that is well, no store is asked which of its hosts are missing
+		stores = filter(stores, func(x Store) bool { return x.Hosts.of(state) > 0 })
+	}
 	if q.Has("store") {
 		id, err := beat.ParseStoreID(q.Get("store"))
 		if err != nil {

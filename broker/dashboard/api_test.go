@@ -68,6 +68,7 @@ func TestListsGoOnWhereTheTokenSays(t *testing.T) {
 		for i := range 30 {
 			id := beat.StoreID(fmt.Sprintf("s%02d", i))
 			f.stores = append(f.stores, store(now, id, 2))
+			f.stores[i+1].Hosts.Missing = 1
 			f.hosts[id] = []dashboard.Host{{Store: id, Host: "b"}, {Store: id, Host: "a"}, {Store: id, Host: "a.b", State: beat.Missing}}
 		}
 	})
@@ -280,6 +281,75 @@ func TestAKeyOfOneStoreSeesThatStoreOnly(t *testing.T) {
 	if got := decode[dashboard.Summary](t, call(s, "GET", "/v1/summary", "", key...)); got.Headline != "1 host missing" || got.Stores.Total != 1 {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// What a reader asks costs no more than the answer: a search is cut as the
+// page's is, and only the stores that have such hosts are asked for them.
+func TestAQuestionIsBounded(t *testing.T) {
+	now := time.Now()
+	f := demo(now)
+	f.lose(now, 2)
+	f.set(func(f *fake) {
+		for i := range 30 {
+			f.stores = append(f.stores, store(now, beat.StoreID(fmt.Sprintf("s%02d", i)), 2))
+		}
+	})
+	o := &countingSource{fake: f}
+	s := newServer(t, f, func(opt *dashboard.Options) { opt.Source = o })
+	if got := decode[dashboard.Page[dashboard.Host]](t, call(s, "GET", "/v1/hosts?state=missing", "")); len(got.Items) != 1 || o.asked != 1 {
+		t.Errorf("%d hosts, %d stores were asked", len(got.Items), o.asked)
+	}
+	long := strings.Repeat("demo+", 50) + "nothing"
+	if got := decode[dashboard.Page[dashboard.Store]](t, call(s, "GET", "/v1/stores?q="+long, "")); len(got.Items) != 1 {
+		t.Errorf("%d stores answer a search of which only the beginning counts", len(got.Items))
+	}
+}
+
+// countingSource counts the stores that are asked for their hosts.
+type countingSource struct {
+	*fake
+	asked int
+}
+
+func (s *countingSource) Hosts(store beat.StoreID) ([]dashboard.Host, bool) {
+	s.asked++
+	return s.fake.Hosts(store)
+}
+
+// A reading that took long for a reason that is not its own, a lock or a process
+// that was stopped, is not shown for minutes.
+func TestAReadingIsNotKeptForLong(t *testing.T) {
+	for what, slow := range map[string]func(reads int) time.Duration{
+		"the Source is waited for": func(int) time.Duration { return 10 * time.Second },
+		"the process is stopped":   func(int) time.Duration { return 0 },
+	} {
+		now, pause, reads := time.Now(), time.Duration(0), 0
+		f := demo(now)
+		o := &slowSource{fake: f, read: func() { reads++; now = now.Add(slow(reads)) }}
+		clock := func() time.Time { now = now.Add(pause); return now }
+		s := newServer(t, f, func(opt *dashboard.Options) { opt.Source, opt.Now = o, clock })
+		if what == "the process is stopped" {
+			pause = 20 * time.Second
+		}
+		call(s, "GET", "/v1/summary", "")
+		pause = 0
+		f.set(func(f *fake) { f.stores = append(f.stores, dashboard.Store{Store: "new", State: "down"}) })
+		now = now.Add(5 * time.Second)
+		if got := decode[dashboard.Summary](t, call(s, "GET", "/v1/summary", "")); got.Stores.Total != 2 {
+			t.Errorf("%s: a reading of %d stores is shown 5 s later", what, got.Stores.Total)
+		}
+	}
+}
+
+// slowSource moves the clock while it is read.
+type slowSource struct {
+	*fake
+	read func()
+}
+
+func (s *slowSource) Stores() []dashboard.Store {
+	s.read()
+	return s.fake.Stores()
 }
 
 // A backup holds all stores and all keys: a key of one store does not get it.

@@ -134,6 +134,25 @@ type Counts struct {
 	Covered int `json:"covered"`
 }
 
+// of is how many hosts are in a state.
+func (c *Counts) of(s beat.HostState) int {
+	switch s {
+	case beat.Up:
+		return c.Up
+	case beat.Failing:
+		return c.Failing
+	case beat.Missing:
+		return c.Missing
+	case beat.Stopped:
+		return c.Stopped
+	case beat.Unknown:
+		return c.Unknown
+	case beat.Covered:
+		return c.Covered
+	}
+	return 0
+}
+
 // Add counts one more host.
 func (c *Counts) Add(s beat.HostState) {
 	switch s {

@@ -34,28 +34,36 @@ type snapshots struct {
 	cost time.Duration
 }
 
-// costFactor bounds the share of a core that reading takes under a storm of
-// changes: one part in costFactor.
-const costFactor = 10
+const (
+	// costFactor bounds the share of a core that readings take under a storm of
+	// changes. Only what follows the reading of the Source is measured, which
+	// costs about as much again: the rest may be a wait for a lock.
+	costFactor = 20
+	// maxKept bounds how old a reading may become, whatever it took: a process
+	// that was stopped for a minute measures that minute.
+	maxKept = 5 * time.Second
+)
 
 // get returns a reading that is at most fresh old. One that took long is kept
-// for costFactor times as long, even if something changed.
+// for costFactor times as long, but no longer than maxKept, even if something
+// changed.
 func (s *snapshots) get(fresh time.Duration) *snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	if s.last != nil {
 		age := now.Sub(s.last.at)
-		if age >= 0 && (age < s.cost*costFactor || age < fresh && s.last.version == s.source.Version()) {
+		if age >= 0 && (age < min(s.cost*costFactor, maxKept) || age < fresh && s.last.version == s.source.Version()) {
 			return s.last
 		}
 	}
 	snap := &snapshot{version: s.source.Version(), at: now, overview: s.source.Overview(), stores: s.source.Stores()}
+	read := s.now()
 	slices.SortFunc(snap.stores, func(a, b Store) int { return cmp.Compare(a.Store, b.Store) })
 	snap.ranked = rankStores(snap.stores)
 	sortOverview(&snap.overview)
 	snap.summary = Summarize(snap.overview, snap.stores)
-	s.last, s.cost = snap, max(0, s.now().Sub(now))
+	s.last, s.cost = snap, max(0, s.now().Sub(read))
 	return snap
 }
 
@@ -154,5 +162,8 @@ func matches(s *Store, words []string) bool {
 	return true
 }
 
-// words are the words of a search, in lower case.
-func words(q string) []string { return strings.Fields(strings.ToLower(q)) }
+// words are the words of a search, in lower case. One that is longer than
+// maxQuery is cut: each store is looked at for each word.
+func words(q string) []string {
+	return strings.Fields(strings.ToLower(beat.CutText(q, maxQuery)))
+}

@@ -76,7 +76,7 @@ type look struct {
 
 // parseLook reads q (a search) and open (store ids, separated by commas).
 func parseLook(q url.Values, maxOpen int) look {
-	l := look{words: words(beat.CutText(q.Get("q"), maxQuery))}
+	l := look{words: words(q.Get("q"))}
 	for id := range strings.SplitSeq(q.Get("open"), ",") {
 		if store, err := beat.ParseStoreID(id); err == nil && len(l.open) < maxOpen {
 			l.open = append(l.open, store)
