@@ -68,7 +68,7 @@ func New(o Options) (*Broker, error) {
 	b.effects.saver.holds = b.core.holds
 	b.effects.history = &historian{
 		records: b.records, home: b.core.homeOf, send: b.effects.send, timeout: o.TableTimeout,
-		log: b.log, metrics: m, queue: make(chan *presence.Journal, historyQueue),
+		log: b.log, metrics: m, queue: make(chan *presence.Journal, historyQueue), budget: newBudget(time.Now),
 	}
 	for _, wire := range []func(*metrics) error{b.wireKeys, b.wireSettings, b.wireGate, b.wirePeer, b.wireSender, b.wirePage} {
 		if err := wire(m); err != nil {

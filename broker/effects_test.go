@@ -11,6 +11,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/table"
 	"github.com/hb-mesh/hb-mesh/cloud/cloudtest"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
 // Calls of a table that hangs do not hold back a question to the other region:
@@ -77,4 +78,43 @@ func (m *memTable) Query(context.Context, string, string, string, int) (table.Pa
 		p.Items = append(p.Items, i)
 	}
 	return p, nil
+}
+
+// A store's history has a budget of its own: a full journal at once, and a little
+// more each second. What the table did not take costs nothing.
+func TestAStoresHistoryHasABudget(t *testing.T) {
+	now := time.Now()
+	b := newBudget(func() time.Time { return now })
+	taken := func(store beat.StoreID, batches int) (n int) {
+		for range batches {
+			if b.take(store, beat.MaxBatch) {
+				n += beat.MaxBatch
+			}
+		}
+		return n
+	}
+	if n := taken("back-after-a-week", 98); n < 50_000 {
+		t.Errorf("of a full journal %d entries are taken", n)
+	}
+	if n := taken("floods", 300); n > historyBurst {
+		t.Errorf("of a flood %d entries are taken at once", n)
+	}
+	if n := taken("another", 1); n != beat.MaxBatch {
+		t.Error("one store's flood is another's loss")
+	}
+	now = now.Add(time.Hour)
+	if n := taken("floods", 300); n < 3600 || n > 3600*historyRate+beat.MaxBatch {
+		t.Errorf("an hour later %d entries are taken", n)
+	}
+	now = now.Add(24 * time.Hour)
+	for range 1000 {
+		if !b.take("its-table-is-down", beat.MaxBatch) {
+			t.Fatal("what the table did not take is spent")
+		}
+		b.back("its-table-is-down", beat.MaxBatch)
+	}
+	b.sweep()
+	if len(b.stores) != 0 {
+		t.Errorf("%d full buckets are kept", len(b.stores))
+	}
 }

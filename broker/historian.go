@@ -28,13 +28,20 @@ type historian struct {
 	log     *slog.Logger
 	metrics *metrics
 	queue   chan *presence.Journal
+	budget  *budget
 }
 
-// take queues a batch; where the queue is full it is dropped, and counted.
+// take queues a batch; where its store has spent its budget, or the queue is
+// full, it is dropped, and counted.
 func (h *historian) take(j *presence.Journal) {
+	if !h.budget.take(j.ID.Store, len(j.Entries)) {
+		h.metrics.historyOver.Inc()
+		return
+	}
 	select {
 	case h.queue <- j:
 	default:
+		h.budget.back(j.ID.Store, len(j.Entries))
 		h.metrics.historyDropped.Inc()
 	}
 }
@@ -66,6 +73,7 @@ func (h *historian) write(ctx context.Context, j *presence.Journal) {
 		h.log.Warn("entries of a journal cannot be written, and are set aside", "store", j.ID.Store, "entries", aside)
 	}
 	if err := h.records.table.Put(ctx, items); err != nil {
+		h.budget.back(j.ID.Store, len(j.Entries))
 		h.metrics.historyFailed.Inc()
 		h.log.Warn("journal not taken: its relay will send it again", "store", j.ID.Store, "entries", len(j.Entries), "err", err)
 		return
