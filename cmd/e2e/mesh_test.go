@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,12 +48,20 @@ func ringEnv() []string {
 	return environment("AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true")
 }
 
+// portsGiven are those that were given to a test: no other one gets them, since
+// its processes may be dead, or not started yet.
+var portsGiven sync.Map
+
 // freePort is a port that nobody listens on, below those that the kernel gives
-// to outgoing connections: it stays free while its process is dead.
+// to outgoing connections, and those of the demos that other packages' tests
+// run: it stays free while its process is dead.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {
-		port := 10000 + rand.IntN(20000)
+		port := 3000 + rand.IntN(7000)
+		if _, taken := portsGiven.LoadOrStore(port, true); taken {
+			continue
+		}
 		ln, err := net.Listen("tcp", loopback(port))
 		if err == nil {
 			_ = ln.Close()

@@ -25,6 +25,10 @@ const (
 	tailBytes = 2 << 10
 )
 
+// errNoStart is an emulator that ends before it answers: another program may have
+// taken its port.
+var errNoStart = errors.New("ended at its start")
+
 // process is one running emulator.
 type process struct {
 	port   int
@@ -90,7 +94,7 @@ func (p *process) await(ctx context.Context, healthy func(context.Context) bool)
 		}
 		select {
 		case <-p.ended:
-			return fmt.Errorf("on port %d ended at its start: %s", p.port, p.output.String())
+			return fmt.Errorf("on port %d %w: %s", p.port, errNoStart, p.output.String())
 		case <-ctx.Done():
 			return fmt.Errorf("on port %d does not answer: %w: %s", p.port, ctx.Err(), p.output.String())
 		case <-time.After(healthEvery):

@@ -71,12 +71,7 @@ func Start(ctx context.Context, o Options) (*Ring, error) {
 		return nil, fmt.Errorf("start test ring: %w", err)
 	}
 	for i, region := range o.Regions {
-		n, err := r.newNode(region, o.Ports[i])
-		if err == nil {
-			r.nodes = append(r.nodes, n)
-			err = r.startNode(ctx, n)
-		}
-		if err != nil {
+		if err := r.addNode(ctx, region, o.Ports[i]); err != nil {
 			r.Stop()
 			return nil, fmt.Errorf("start test ring: region %s: %w", region, err)
 		}
@@ -84,6 +79,30 @@ func Start(ctx context.Context, o Options) (*Ring, error) {
 	r.joint = newReplicator(r)
 	r.joint.start()
 	return r, nil
+}
+
+// portTries is how often a ministack gets another port, where somebody took the
+// free one before it.
+const portTries = 3
+
+// addNode makes a region and starts it.
+func (r *Ring) addNode(ctx context.Context, region beat.Region, port int) error {
+	for try := 1; ; try++ {
+		n, err := r.newNode(region, port)
+		if err != nil {
+			return err
+		}
+		r.nodes = append(r.nodes, n)
+		if err = r.startNode(ctx, n); !errors.Is(err, errNoStart) || try == portTries || n.port == port {
+			return err
+		}
+		r.nodes = r.nodes[:len(r.nodes)-1]
+		if n.proxy != nil {
+			if err := n.proxy.close(); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 func (r *Ring) newNode(region beat.Region, port int) (*node, error) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -383,4 +385,20 @@ func TestRunPrintsTheEnvironmentAndEndsWithItsContext(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("it ended with %v", err)
 	}
+}
+
+// A free port that somebody else takes before the emulator does is no failure:
+// it gets another one.
+func TestATakenPortIsGivenUp(t *testing.T) {
+	program, err := ring.FindProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, dir := ring.TestOptions(), t.TempDir()
+	o.Program = filepath.Join(dir, "taken-at-first")
+	script := fmt.Sprintf("#!/bin/sh\nmkdir %s/first 2>/dev/null && exit 1\nexec %s\n", dir, program)
+	if err := os.WriteFile(o.Program, []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	start(t, o)
 }
