@@ -228,6 +228,9 @@ func (s *Server) beginRule(kind setting.Kind) handler {
 			}
 			rule.Until = begin.Add(length)
 		}
+		if err := knownKinds(&rule.Match); err != nil {
+			return err
+		}
 		if kind == setting.Ack {
 			id, err := s.openIncident(rule.Incident)
 			if err != nil {
@@ -239,7 +242,7 @@ func (s *Server) beginRule(kind setting.Kind) handler {
 		if err != nil {
 			return fmt.Errorf("begin %s: %w", kind, err)
 		}
-		writeJSON(w, http.StatusCreated, jsonType, made)
+		writeJSON(w, http.StatusCreated, jsonType, begun{Rule: made, Warning: s.warning(&made.Match)})
 		return nil
 	}
 }

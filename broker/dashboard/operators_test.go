@@ -122,6 +122,7 @@ func TestRulesBeginAndEnd(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"for":"2h"}`: "a pause is for everything", `{"stores":["demo"]}`: "needs an end",
 		`{"stores":["demo"],"for":"soon"}`: "duration", `{"stores":["demo"],"for":"1h","until":"2030-01-01T00:00:00Z"}`: "without until",
+		`{"stores":["demo"],"kinds":["host-mising"],"for":"1h"}`: `"host-mising" is no kind of incident; there are host-missing, host-failing`,
 	} {
 		wantProblem(t, call(s, "POST", "/v1/silences", body, "x-api-key", "admin"), 422, want)
 	}
@@ -154,6 +155,27 @@ func TestExplain(t *testing.T) {
 	for _, path := range []string{"explain?store=demo", "declared", "stores/demo", "silences", "audit"} {
 		if w := call(none, "GET", "/v1/"+path, ""); w.Code != 501 {
 			t.Errorf("%s: %d %s", path, w.Code, strings.TrimSpace(w.Body.String()))
+		}
+	}
+}
+
+// A rule of nothing that is there is taken, since its store may be still to come,
+// and answered with a warning, since its name may be mistyped.
+func TestARuleOfNothingIsWarnedOf(t *testing.T) {
+	s := withDesk(t, demo(time.Now()), "us-east-1")
+	if w := call(s, "PUT", "/v1/stores/alex", `{"tags":{"city":"Berlin"},"hosts":{"kds1":{"tags":{"kind":"kds"}}}}`, "x-api-key", "admin"); w.Code != 200 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	for body, want := range map[string]string{
+		`"stores":["dmeo"]`: "it matches no store now", `"stores":["demo"]`: "", `"stores":["alex"]`: "", `"stores":["*"]`: "",
+		`"stores":["demo"],"hosts":["pos9"]`: "it matches no host now", `"stores":["demo"],"hosts":["pos*"]`: "", `"stores":["alex"],"hosts":["kds1"]`: "",
+		`"tags":{"city":"Berln"}`: "it matches no store now", `"tags":{"city":"Berlin"}`: "", `"tags":{"kind":"kds"}`: "",
+		`"kinds":["host-*"]`: "",
+	} {
+		w := call(s, "POST", "/v1/silences", `{`+body+`,"for":"1h"}`, "x-api-key", "admin")
+		got := decode[struct{ Warning string }](t, w)
+		if w.Code != 201 || got.Warning != want {
+			t.Errorf("%s: %d %q, want 201 %q", body, w.Code, got.Warning, want)
 		}
 	}
 }

@@ -35,6 +35,13 @@ const (
 	RegionBlind Kind = "region-blind"
 )
 
+// Kinds are all of them, in the order in which people read them.
+func Kinds() []Kind {
+	return []Kind{
+		HostMissing, HostFailing, StoreDown, RelayDead, StoreLan, DidNotComeUp, NeverSeen, Flapping, Conflict, RegionDown, RegionPath, RegionBlind,
+	}
+}
+
 // Change is what happened to an incident.
 type Change string
 

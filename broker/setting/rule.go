@@ -183,6 +183,31 @@ func (m *Match) About(store beat.StoreID) bool {
 	return len(m.Stores) == 0 || fitsOne(m.Stores, string(store))
 }
 
+// Misfit is the first of the rule's kinds that fits none of those that there are;
+// "" is none.
+func (m *Match) Misfit(kinds []string) string {
+	for _, k := range m.Kinds {
+		if !slices.ContainsFunc(kinds, func(there string) bool { return fitsOne([]string{k}, there) }) {
+			return k
+		}
+	}
+	return ""
+}
+
+// Finds says whether a rule may be about something of a store, which has these
+// hosts, and, itself or one of its hosts, these tags.
+func (m *Match) Finds(store beat.StoreID, tags []map[string]string, hosts []beat.HostID) bool {
+	if !m.About(store) {
+		return false
+	}
+	for key, want := range m.Tags {
+		if !slices.ContainsFunc(tags, func(t map[string]string) bool { return t[key] == want }) {
+			return false
+		}
+	}
+	return len(m.Hosts) == 0 || slices.ContainsFunc(hosts, func(h beat.HostID) bool { return fitsOne(m.Hosts, string(h)) })
+}
+
 // fits says whether a subject is matched. A region's own incident has no store,
 // and is matched where no store, host or tag is named.
 func (m *Match) fits(s *Store, x *Subject) bool {

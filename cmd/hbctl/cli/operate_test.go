@@ -133,3 +133,12 @@ func TestTheRegionThatWritesSettingsIsFound(t *testing.T) {
 		t.Errorf("exit %d, %s", got.status, got.stderr)
 	}
 }
+
+// What matches nothing is taken, and said.
+func TestARuleOfNothingIsWarnedOf(t *testing.T) {
+	f := region(t, answers{"POST /v1/silences": `{"id":"01s","kind":"silence","stores":["dmeo"],"from":"2026-03-01T12:00:00Z","until":"2026-03-01T14:00:00Z","warning":"it matches no store now"}`})
+	got := hbctl(t, "silence", "dmeo", "--for", "2h", "--addr", f.URL)
+	if got.status != cli.ExitOK || !strings.HasPrefix(got.stdout, "warning: it matches no store now.") || !strings.Contains(got.stdout, "silence: dmeo, until") {
+		t.Errorf("exit %d, %s%s", got.status, got.stdout, got.stderr)
+	}
+}

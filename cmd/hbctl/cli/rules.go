@@ -68,6 +68,7 @@ type ruleRow struct {
 	Until    time.Time `json:"until"`
 	By       string    `json:"by"`
 	Why      string    `json:"why"`
+	Warning  string    `json:"warning"`
 }
 
 // begin makes a rule and shows it.
@@ -86,6 +87,11 @@ func (s *session) begin(path, what string, body map[string]any) error {
 	about := r.about()
 	if !r.From.Before(s.now().Add(time.Minute)) {
 		about += ", from " + s.out.clock(r.From)
+	}
+	if r.Warning != "" {
+		if err := s.out.line("warning: %s. Is it mistyped, or still to come? hbctl stores and hbctl stores show list what is known", r.Warning); err != nil {
+			return err
+		}
 	}
 	if r.Until.IsZero() {
 		return s.out.line("%s: %s, until it ends. Take it back with: hbctl %s end %s", what, about, strings.Fields(what)[0], r.ID)
