@@ -38,6 +38,10 @@ type Facts struct {
 	// region's last sign of life, or later, and not open there alone. NoSessionThere says that the store's
 	// reports here had no session there for blind.
 	OpenedHere, NoSessionThere bool
+	// Deaf says that no relay has reported to this region since the session of
+	// this one ended: it may be the region that is cut off, and lose the others a
+	// little later, because they promise less.
+	Deaf bool
 	// SinceLoss is the time since this region lost the store.
 	SinceLoss, Blind time.Duration
 	// ByeExpired says that a goodbye promised a return, and the time is over.
@@ -123,7 +127,7 @@ func decideLost(f Facts) (State, Reason, bool) {
 }
 
 // decideAlone is the part of the table where nobody else has a word.
-func decideAlone(f Facts, down State, word View) (State, Reason, bool) {
+func decideAlone(f Facts, down State, word View) (state State, why Reason, oneSided bool) {
 	switch {
 	case f.Fleet == FleetBlind:
 		return Unknown, RegionIsBlind, false
@@ -136,10 +140,14 @@ func decideAlone(f Facts, down State, word View) (State, Reason, bool) {
 	case word == ViewSettling:
 		return Suspect, OtherSettles, false
 	case f.Link == PeerCut && f.NoSessionThere:
-		return down, NoAnswerNoSession, true
+		why = NoAnswerNoSession
 	case (f.Link == PeerCut || f.Peer == PeerSilent) && f.SinceLoss >= f.Blind:
-		return down, NoAnswerForBlind, true
+		why = NoAnswerForBlind
 	default:
 		return Suspect, WaitsForAnswer, false
 	}
+	if f.Deaf {
+		return Suspect, HearsNobody, false
+	}
+	return down, why, true
 }

@@ -150,6 +150,15 @@ func (f *fleet) stepPath(now time.Duration) {
 	}
 }
 
+// hears takes a report of any relay: this region is not cut off.
+func (p *Presence) hears() {
+	p.heardAt = p.now.Mono
+	if p.deaf {
+		p.deaf = false
+		p.touchLost()
+	}
+}
+
 // count counts a store as it is now.
 func (p *Presence) count(s *store) {
 	is := p.tally(s)

@@ -46,6 +46,7 @@ func (p *Presence) facts(s *store, mine View) Facts {
 		Peer: p.peerWord(s), Theirs: s.theirs.View, Opens: s.opens, Link: p.peer.state, Fleet: p.fleet.state,
 		OpenedHere:     s.opened && !s.onlyThere && (s.session == sessionOpen || s.openAt >= p.peer.lifeAt-ownBefore),
 		NoSessionThere: s.aloneSince != 0 && s.lastReport >= s.aloneSince+p.opt.Blind,
+		Deaf:           p.heardAt <= s.suspectAt,
 		SinceLoss:      p.now.Mono - p.lossAt(s), Blind: p.opt.Blind,
 		ByeExpired: s.byeExpired, Direct: s.judgedByHosts(), Was: s.state, Why: s.reason,
 	}
@@ -61,6 +62,7 @@ func (p *Presence) decide(s *store) {
 		s.stateAt = p.now.Wall
 	}
 	s.state, s.reason = state, why
+	p.deaf = p.deaf || why == HearsNobody
 	s.onlyThere = s.onlyThere || state == Degraded
 	p.wantAsk(s, mine)
 	cond, ok := storeCondition(state)

@@ -51,7 +51,8 @@ type relay struct {
 	hosts    []beat.HostReport
 	number   beat.Number
 	lan      *beat.Lan
-	restarts bool // its next goodbye is a restart's
+	every    time.Duration // its reportEvery
+	restarts bool          // its next goodbye is a restart's
 	sessions map[beat.Region]*uplink
 	cut      map[beat.Region]bool
 	acked    map[beat.Region]time.Duration
@@ -247,7 +248,7 @@ func (m *mesh) report(r *relay, n *region, kind beat.Kind) {
 	}
 	n.do(&presence.Report{Conn: u.conn, Report: &beat.Report{
 		V: beat.Wire, Kind: kind, Store: r.store, Relay: "r1", Incarnation: beat.Incarnation{1}, Boot: beat.Boot{r.boot},
-		Epoch: u.epoch, Seq: u.seq, MonoMs: uint64(m.now.Mono.Milliseconds()), ReportEveryMs: uint32(reportEvery.Milliseconds()),
+		Epoch: u.epoch, Seq: u.seq, MonoMs: uint64(m.now.Mono.Milliseconds()), ReportEveryMs: uint32(r.every.Milliseconds()),
 		KeepaliveMs: 20000, Hash: p.Hash(), Picture: p, Restart: r.restarts && kind == beat.Goodbye,
 		Others: []beat.Witness{{Region: there, Session: r.sessions[there] != nil, AckAgeMs: age}},
 	}})
@@ -294,7 +295,7 @@ func (m *mesh) run(at time.Duration) {
 			}
 		}
 		for _, r := range m.relays {
-			next = min(next, r.lastPing+reportEvery)
+			next = min(next, r.lastPing+r.every)
 		}
 		for _, l := range m.late {
 			next = min(next, l.at)
@@ -331,7 +332,7 @@ func (m *mesh) tick() {
 
 func (m *mesh) ping() {
 	for _, r := range m.sorted() {
-		if m.now.Mono < r.lastPing+reportEvery {
+		if m.now.Mono < r.lastPing+r.every {
 			continue
 		}
 		r.lastPing = m.now.Mono

@@ -86,6 +86,8 @@ type Presence struct {
 	stores map[beat.StoreID]*store
 	// sessions is how many of them have an open session.
 	sessions int
+	heardAt  time.Duration               // the last report of any of them
+	deaf     bool                        // a loss waits for a report
 	names    map[beat.HostID]beat.HostID // interned: stores name their hosts alike
 	due      dueHeap
 	// changed are the stores that were touched: they are judged at the end of

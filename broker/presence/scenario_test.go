@@ -99,7 +99,7 @@ func (m *mesh) act(w []string) error {
 }
 
 // relayLine does "relay demo starts pos1 pos2", "relays 01 to 12 start" as
-// "relay s 12 start", and "relay s* killed|unpowered|bye|cloned|copied".
+// "relay s 12 start", and "relay s* killed|unpowered|bye|cloned|copied|metered".
 func (m *mesh) relayLine(w []string) error {
 	if n, err := strconv.Atoi(w[2]); err == nil {
 		for i := range n {
@@ -123,6 +123,11 @@ func (m *mesh) relayLine(w []string) error {
 				m.report(r, n, beat.Goodbye)
 			}
 			m.stopRelay(r, true)
+		case "metered": // it reports each minute
+			r.every = time.Minute
+			for _, n := range m.regions {
+				m.report(r, n, beat.Steady)
+			}
 		case "cloned", "copied":
 			m.copyRelay(r, w[2] == "copied")
 		default:
@@ -153,7 +158,7 @@ func (m *mesh) copyRelay(r *relay, running bool) {
 func (m *mesh) startRelay(store beat.StoreID, hosts []string) {
 	r := m.relays[string(store)]
 	if r == nil {
-		r = &relay{name: string(store), store: store, epoch: &m.epoch, sessions: map[beat.Region]*uplink{}, cut: map[beat.Region]bool{}, acked: map[beat.Region]time.Duration{}}
+		r = &relay{name: string(store), store: store, epoch: &m.epoch, every: reportEvery, sessions: map[beat.Region]*uplink{}, cut: map[beat.Region]bool{}, acked: map[beat.Region]time.Duration{}}
 		m.relays[r.name] = r
 	}
 	r.up = true

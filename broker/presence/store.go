@@ -284,6 +284,7 @@ func (s *store) forgetTheirs() {
 // allocation.
 func (p *Presence) accept(s *store, conn Conn, r *beat.Report) {
 	mono := time.Duration(r.MonoMs) * time.Millisecond
+	p.hears()
 	s.clock.sample(p.now.Mono, mono)
 	s.seq, s.lastMonoMs = r.Seq, r.MonoMs
 	s.every = r.ReportEvery()

@@ -177,6 +177,7 @@ const (
 	OtherAnswers     Reason = "the other region lives"
 	RegionIsBlind    Reason = "this region has lost too many stores, and nobody answers it"
 	SuspectsItself   Reason = "waits: this region has lost too many stores to trust itself"
+	HearsNobody      Reason = "waits: no relay has reported to this region since, which may be cut off"
 	SeesAgain        Reason = "this region sees its stores again"
 	TwoRelays        Reason = "two relays connect as one"
 	OneRelay         Reason = "one relay connects again"
