@@ -40,8 +40,24 @@ func (p *Presence) sayLan(s *store) {
 		SeenFrom: []beat.Region{p.opt.Region},
 	}
 	if s.lan.dead {
-		v.Condition, v.Reason, v.Since = StoreLan, LanDead, p.now.At(s.lan.since)
+		last := s.lastOnLan()
+		v.Condition, v.Reason, v.Since, v.Uncertainty = StoreLan, LanDead, p.now.At(last), s.lan.since-last
 		v.Old = s.lan.since < p.started.Mono
 	}
 	p.emit(&Decided{Verdict: v})
+}
+
+// lastOnLan is the last beat, on our clock, of the hosts that vanished with the
+// LAN; when the relay found that it is dead, where none is known.
+func (s *store) lastOnLan() time.Duration {
+	var last time.Duration
+	for i := range s.hosts {
+		if h := &s.hosts[i]; h.relayed && h.relay == beat.Missing && h.lastSeen < s.lan.since {
+			last = max(last, h.lastSeen)
+		}
+	}
+	if last == 0 {
+		return s.lan.since
+	}
+	return last
 }
