@@ -15,6 +15,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/dashboard"
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
+	"github.com/hb-mesh/hb-mesh/broker/operator"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/broker/record"
 	"github.com/hb-mesh/hb-mesh/broker/table"
@@ -174,14 +175,14 @@ func (a *api) Hosts(store beat.StoreID) ([]dashboard.Host, bool) {
 func (a *api) Want(stores []beat.StoreID) { a.b.core.do(&presence.Want{Stores: stores}) }
 
 // Forget retires a host.
-func (a *api) Forget(_ context.Context, store beat.StoreID, host beat.HostID, who string) error {
+func (a *api) Forget(ctx context.Context, store beat.StoreID, host beat.HostID, who operator.Actor) error {
 	hosts, ok := a.Hosts(store)
 	if !ok || !slices.ContainsFunc(hosts, func(h dashboard.Host) bool { return h.Host == host }) {
 		return fmt.Errorf("host %s/%s: %w", store, host, dashboard.ErrNotFound)
 	}
 	a.b.core.do(&presence.Forget{Store: store, Host: host})
-	a.b.core.note("forgotten", store, host, fmt.Sprintf("%s/%s was retired (key %s)", store, host, who))
-	a.b.log.Info("host retired", "store", store, "host", host, "key", who)
+	a.b.core.note("forgotten", store, host, fmt.Sprintf("%s/%s was retired (key %s)", store, host, who.Key))
+	a.b.desk.Note(ctx, who, "forget host", fmt.Sprintf("%s/%s", store, host))
 	return nil
 }
 
@@ -240,7 +241,10 @@ func fromLoopback(remote string) bool {
 }
 
 // keyDesk is the API's view of the keyring.
-type keyDesk struct{ keys *credential.Keyring }
+type keyDesk struct {
+	keys *credential.Keyring
+	desk *operator.Desk
+}
 
 // List are the keys that are not revoked.
 func (d keyDesk) List(context.Context) ([]dashboard.Key, error) {
@@ -262,18 +266,34 @@ func shownKey(k credential.Key) dashboard.Key {
 }
 
 // Create makes a key.
-func (d keyDesk) Create(ctx context.Context, k dashboard.Key, _ string) (dashboard.Key, string, error) {
+func (d keyDesk) Create(ctx context.Context, k dashboard.Key, who operator.Actor) (dashboard.Key, string, error) {
 	req := credential.Request{Name: k.Name, Store: k.Store, Relay: k.Relay}
 	for _, r := range k.Roles {
 		req.Roles = append(req.Roles, credential.Role(r))
 	}
 	made, text, err := d.keys.Create(ctx, req)
+	if err == nil {
+		d.desk.Note(ctx, who, "create key", aboutKey(&made))
+	}
 	return shownKey(made), text, keyError(err)
 }
 
+// aboutKey is a key for the audit: who finds it there knows what it opens.
+func aboutKey(k *credential.Key) string {
+	what := fmt.Sprintf("%s %q, roles %v", k.ID, k.Name, k.Roles)
+	if k.Store != "" {
+		what += ", store " + string(k.Store)
+	}
+	return what
+}
+
 // Revoke ends a key.
-func (d keyDesk) Revoke(ctx context.Context, id, _ string) error {
-	return keyError(d.keys.Revoke(ctx, id))
+func (d keyDesk) Revoke(ctx context.Context, id string, who operator.Actor) error {
+	err := d.keys.Revoke(ctx, id)
+	if err == nil {
+		d.desk.Note(ctx, who, "revoke key", id)
+	}
+	return keyError(err)
 }
 
 func keyError(err error) error {

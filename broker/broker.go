@@ -141,8 +141,9 @@ func (b *Broker) wireSender(*metrics) error {
 func (b *Broker) wirePage(*metrics) error {
 	o := dashboard.DefaultOptions()
 	a := &api{b: b}
-	o.Source, o.Operator, o.Archive, o.Keys, o.Authorize = a, a, a, keyDesk{b.keys}, a.authorize
+	o.Source, o.Operator, o.Archive, o.Keys, o.Authorize = a, a, a, keyDesk{b.keys, b.desk}, a.authorize
 	o.Declarations, o.Rules, o.Explainer, o.Region, o.Backup = b.desk, b.desk, a, b.o.Region, b.o.Backup
+	o.Standby = func() bool { return errors.Is(b.core.Status(), gate.ErrStandby) }
 	o.Scripts, o.Version, o.Logger = b.o.Scripts, b.o.Version, b.log
 	o.Metrics = dashboard.NewMetrics(b.o.Registry)
 	page, err := dashboard.New(o)

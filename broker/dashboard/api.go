@@ -192,7 +192,7 @@ func (s *Server) forgetHost(w http.ResponseWriter, r *http.Request, a Access) er
 	if a.Store != "" && a.Store != store {
 		return problem(http.StatusForbidden, "the key is bound to store "+string(a.Store))
 	}
-	if err := s.o.Operator.Forget(r.Context(), store, host, a.Who); err != nil {
+	if err := s.o.Operator.Forget(r.Context(), store, host, actor(r, a, r.URL.Query().Get("by"))); err != nil {
 		return fmt.Errorf("forget %s/%s: %w", store, host, err)
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -245,7 +245,7 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request, a Access) err
 	if err != nil {
 		return err
 	}
-	made, secret, err := s.o.Keys.Create(r.Context(), k, a.Who)
+	made, secret, err := s.o.Keys.Create(r.Context(), k, actor(r, a, ""))
 	if err != nil {
 		return fmt.Errorf("create key: %w", err)
 	}
@@ -292,7 +292,7 @@ func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request, a Access) err
 	if err := s.keeper(a); err != nil {
 		return err
 	}
-	if err := s.o.Keys.Revoke(r.Context(), r.PathValue("id"), a.Who); err != nil {
+	if err := s.o.Keys.Revoke(r.Context(), r.PathValue("id"), actor(r, a, r.URL.Query().Get("by"))); err != nil {
 		return fmt.Errorf("revoke key: %w", err)
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/dashboard"
 	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/operator"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -85,7 +86,7 @@ func (f *fake) wanted() [][]beat.StoreID {
 	return slices.Clone(f.wants)
 }
 
-func (f *fake) Forget(_ context.Context, store beat.StoreID, host beat.HostID, who string) error {
+func (f *fake) Forget(_ context.Context, store beat.StoreID, host beat.HostID, who operator.Actor) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
@@ -94,7 +95,7 @@ func (f *fake) Forget(_ context.Context, store beat.StoreID, host beat.HostID, w
 	if !slices.ContainsFunc(f.hosts[store], func(h dashboard.Host) bool { return h.Host == host }) {
 		return dashboard.ErrNotFound
 	}
-	f.forgot = append(f.forgot, fmt.Sprintf("%s/%s by %s", store, host, who))
+	f.forgot = append(f.forgot, fmt.Sprintf("%s/%s by %s", store, host, who.Key))
 	return nil
 }
 
@@ -122,18 +123,18 @@ func (f *fake) List(context.Context) ([]dashboard.Key, error) {
 	return slices.Clone(f.keys), f.err
 }
 
-func (f *fake) Create(_ context.Context, k dashboard.Key, who string) (dashboard.Key, string, error) {
+func (f *fake) Create(_ context.Context, k dashboard.Key, who operator.Actor) (dashboard.Key, string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
 		return dashboard.Key{}, "", f.err
 	}
-	k.ID = fmt.Sprintf("k%d-by-%s", len(f.keys)+1, who)
+	k.ID = fmt.Sprintf("k%d-by-%s", len(f.keys)+1, who.Key)
 	f.keys = append(f.keys, k)
 	return k, "s3cret", nil
 }
 
-func (f *fake) Revoke(_ context.Context, id, _ string) error {
+func (f *fake) Revoke(_ context.Context, id string, _ operator.Actor) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := len(f.keys)

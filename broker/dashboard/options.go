@@ -50,6 +50,9 @@ type Options struct {
 	// Backup writes a copy of the table as it is at one instant; nil: the table
 	// gives none, and the call is answered with 404.
 	Backup func(io.Writer) error
+	// Standby says whether the node is not its region's active one: then it knows
+	// nothing of the stores, and every call is answered with 503. nil: it never is.
+	Standby func() bool
 	// Region is in the name of a backup's file.
 	Region beat.Region
 

@@ -155,7 +155,11 @@ func (s *Server) wrap(route string, change bool, h handler) http.Handler {
 				s.o.Metrics.Requests.WithLabelValues(route, strconv.Itoa(rec.status)).Inc()
 			}
 		}()
-		a, err := s.admit(r, change)
+		err := s.active()
+		var a Access
+		if err == nil {
+			a, err = s.admit(r, change)
+		}
 		if err == nil {
 			err = h(rec, r, a)
 		}
@@ -167,6 +171,15 @@ func (s *Server) wrap(route string, change bool, h handler) http.Handler {
 			p.write(rec)
 		}
 	})
+}
+
+// active is an error on a standby: it has read nothing, and a change that it took
+// would cross those of the active node.
+func (s *Server) active() error {
+	if s.o.Standby != nil && s.o.Standby() {
+		return problem(http.StatusServiceUnavailable, "standby: this node waits for its turn; another node of the region is the active one, ask that")
+	}
+	return nil
 }
 
 // admit says what a request may do, or why it may not be looked at.

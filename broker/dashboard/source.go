@@ -45,7 +45,7 @@ type Operator interface {
 	Want(stores []beat.StoreID)
 	// Forget retires a host for good, here and at its relay. who is for the
 	// audit. The error is nil, ErrNotFound or ErrUnavailable.
-	Forget(ctx context.Context, store beat.StoreID, host beat.HostID, who string) error
+	Forget(ctx context.Context, store beat.StoreID, host beat.HostID, who operator.Actor) error
 }
 
 // Archive reads the past from the table.
@@ -62,10 +62,10 @@ type Keys interface {
 	List(ctx context.Context) ([]Key, error)
 	// Create makes a key (k's ID and Created are ignored) and returns it with
 	// its secret, which is shown once. who is for the audit.
-	Create(ctx context.Context, k Key, who string) (Key, string, error)
-	// Revoke ends a key. The error is nil, ErrNotFound, ErrInvalid (a static
+	Create(ctx context.Context, k Key, who operator.Actor) (Key, string, error)
+	// Revoke ends a key. who is for the audit. The error is nil, ErrNotFound, ErrInvalid (a static
 	// one) or ErrUnavailable.
-	Revoke(ctx context.Context, id, who string) error
+	Revoke(ctx context.Context, id string, who operator.Actor) error
 }
 
 // Declarations are what operators declare of stores. Errors are operator's.

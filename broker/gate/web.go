@@ -50,16 +50,20 @@ func (g *Gate) beatRights(r *http.Request, key string) (guard.Rights, error) {
 func (g *Gate) deliver(_ context.Context, _ netip.AddrPort, store beat.StoreID, b beat.Beat) error {
 	if err := g.core.Direct(store, b); err != nil {
 		g.m.Direct.WithLabelValues("failed").Inc()
-		return err
+		return refusal(err)
 	}
 	g.m.Direct.WithLabelValues("counted").Inc()
 	return nil
 }
 
 func (g *Gate) status() error {
-	err := g.core.Status()
+	return refusal(g.core.Status())
+}
+
+// refusal gives a standby's error the answer by which a load balancer knows it.
+func refusal(err error) error {
 	if errors.Is(err, ErrStandby) {
-		return &guard.Refusal{Status: http.StatusServiceUnavailable, Message: err.Error()}
+		return &guard.Refusal{Status: http.StatusServiceUnavailable, Message: ErrStandby.Error()}
 	}
 	return err
 }

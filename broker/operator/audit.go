@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/table"
@@ -36,8 +37,24 @@ type auditDoc struct {
 	Audit
 }
 
-// audit writes a line. d.work is held.
-func (d *Desk) audit(ctx context.Context, who Actor, action string, what []string) error {
+// Note writes a line about a change that was made elsewhere, such as of a key.
+// The change stands, whatever becomes of the line.
+func (d *Desk) Note(ctx context.Context, who Actor, action string, what ...string) {
+	d.work.Lock()
+	defer d.work.Unlock()
+	d.audit(context.WithoutCancel(ctx), who, action, what)
+	d.log.Info("operators' change", "action", action, "what", strings.Join(what, ", "), "who", who.name(), "key", who.Key, "from", who.From)
+}
+
+// audit writes a line, or says in the log that there is none. d.work is held.
+func (d *Desk) audit(ctx context.Context, who Actor, action string, what []string) {
+	if err := d.writeLine(ctx, who, action, what); err != nil {
+		d.log.Error("a change has no line in the audit", "action", action, "what", strings.Join(what, ", "), "who", who.name(), "key", who.Key, "from", who.From, "err", err)
+	}
+}
+
+// writeLine writes a line. d.work is held.
+func (d *Desk) writeLine(ctx context.Context, who Actor, action string, what []string) error {
 	at := d.o.Now().UTC()
 	a := Audit{
 		ID: d.newID(), At: at.Truncate(time.Millisecond), Region: d.o.Region, Who: beat.CutText(who.Name, 64), Key: who.Key, From: who.From,

@@ -156,9 +156,7 @@ func (d *Desk) finish(ctx context.Context, who Actor, action string, what []stri
 	if err := d.write(ctx, table.Write{Item: table.Item{Key: table.OperatorHeadKey(d.o.Region), Doc: doc, Rev: 1}}); err != nil {
 		d.log.Warn("the other region hears of this change with its hourly reading only", "err", err)
 	}
-	if err := d.audit(ctx, who, action, what); err != nil {
-		d.log.Error("a change has no line in the audit", "action", action, "what", strings.Join(what, ", "), "who", who.name(), "key", who.Key, "from", who.From, "err", err)
-	}
+	d.audit(ctx, who, action, what)
 	d.log.Info("operators' settings changed", "action", action, "count", len(what), "who", who.name(), "key", who.Key, "from", who.From)
 	d.publish()
 }
