@@ -68,6 +68,7 @@ func (w *world) mend(f *schedule.Fault) {
 		}
 	case schedule.HostFail:
 		s.tills[f.Host].failing = false
+		w.truth.failing(s.tills[f.Host])
 	case schedule.Silence:
 		w.unsilence(f)
 	case schedule.StorePower:
@@ -285,7 +286,11 @@ func (w *world) strikePeople(f *schedule.Fault) {
 		d := t.double()
 		s.doubles = append(s.doubles, d)
 		d.start()
-		w.after(40*time.Second, func() { d.die(true) })
+		w.truth.doubled(t, true)
+		w.after(40*time.Second, func() {
+			d.die(true)
+			w.truth.doubled(t, false)
+		})
 	case schedule.HostFail:
 		t.failing = true
 		w.truth.failing(t)

@@ -74,6 +74,7 @@ func (t *witness) path(s *store, g int) {
 		return
 	}
 	p := s.relay.paths[g]
+	t.truth.CutIs(t.w.now, s.index, g, p.cut != [2]bool{})
 	t.truth.PathIs(t.w.now, s.index, g, p.cut == [2]bool{} && p.delay < slowPath)
 }
 
@@ -102,7 +103,12 @@ func (t *witness) hostBye(h *till) {
 	}
 }
 
-func (t *witness) failing(h *till) { t.truth.Failing(h.store.index, h.index) }
+func (t *witness) failing(h *till) {
+	t.truth.Failing(t.w.now, h.store.index, h.index, h.failing)
+}
+func (t *witness) doubled(h *till, both bool) {
+	t.truth.TwoHosts(t.w.now, h.store.index, h.index, both)
+}
 func (t *witness) hostMoves(h *till, to way) {
 	t.truth.Moved(h.store.index, h.index, to.direct())
 }
@@ -212,8 +218,6 @@ func (t *witness) strikes(f *schedule.Fault) {
 		t.truth.Skewed()
 	case schedule.RelayClone:
 		t.truth.Cloned(f.Store)
-	case schedule.HostTwice:
-		t.truth.Odd(f.Store)
 	}
 }
 

@@ -51,12 +51,16 @@ func (t *Truth) mustEnd(x *Told) bool {
 		return x.Kind == "region-down" && t.regionsWell(x.At)
 	}
 	st := &t.stores[x.Store]
-	if st.odd || st.torn() || t.changes(x.Store, x.Host, t.End) >= 4 {
+	if st.odd || st.torn(x.At, t.End) || x.Host >= 0 && len(st.hosts[x.Host].two.spans) > 0 || t.changes(x.Store, x.Host, t.End) >= 4 {
 		return false
 	}
 	from := max(x.At, t.lastBad(x.Store, x.Host, t.End))
 	switch x.Kind {
 	case "store-down", "relay-dead", "host-missing", "store-lan", "did-not-come-up":
+	case "host-failing":
+		if k := &st.hosts[x.Host].failing; k.held(x.At, t.End, 0) && len(k.spans) > 0 {
+			from = max(from, k.spans[len(k.spans)-1].until) // never, while it lasts
+		}
 	default:
 		return false
 	}

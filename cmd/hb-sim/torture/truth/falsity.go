@@ -62,8 +62,10 @@ func (t *Truth) out(s int, from, until time.Duration) bool {
 	if st.relayed && st.down.longest(from, until, startTail) >= shortest {
 		return true
 	}
-	if st.full.held(from, until, tail) && st.down.held(from-lookback, until, tail) {
-		return true // a relay that starts with a full disk has no epoch to connect with
+	for _, d := range st.down.spans { // a relay that starts with a full disk has no epoch to connect with
+		if d.from > 0 && d.until <= until && st.full.held(d.until, d.until, 0) && st.full.held(max(from, d.until), until, tail) {
+			return true
+		}
 	}
 	a, b := &st.path[0], &st.path[1]
 	if overlap(a, b, from, until, tail, tail) >= unseen {
@@ -154,7 +156,7 @@ func (t *Truth) underStore(x *Told) bool {
 // true.
 func (t *Truth) untrue(x *Told, from time.Duration) string {
 	st := &t.stores[x.Store]
-	if st.odd || st.torn() && x.Kind != "store-down" {
+	if st.odd || x.Kind != "store-down" && st.torn(from, x.At) || x.Host >= 0 && st.hosts[x.Host].two.held(from, x.At, tail) {
 		return ""
 	}
 	switch x.Kind {
@@ -170,7 +172,7 @@ func (t *Truth) untrue(x *Told, from time.Duration) string {
 			return "missing by itself, while its store was down"
 		}
 	case "host-failing":
-		if x.Host >= 0 && !st.hosts[x.Host].failing {
+		if x.Host >= 0 && !st.hosts[x.Host].failing.held(from, x.At, st.hosts[x.Host].interval) {
 			return "failing"
 		}
 	case "store-lan":
@@ -264,8 +266,11 @@ func (t *Truth) changes(s, h int, at time.Duration) (n int) {
 		}
 	}
 	count(&st.down)
+	lost := n // a store that reaches no region went away once
 	count(&st.path[0])
+	one := n
 	count(&st.path[1])
+	n = lost + max(one-lost, n-one)
 	for i := range st.hosts {
 		if h < 0 || i == h {
 			count(&st.hosts[i].dead)
@@ -347,7 +352,7 @@ func (t *Truth) Vanished(at time.Duration, s, h int) {
 	st := &t.stores[s]
 	x := &st.hosts[h]
 	from := at - 2*x.interval - 5*time.Second
-	if st.odd || st.torn() || x.moved || x.flips() || st.down.again(from, at, warmUp) {
+	if st.odd || st.torn(from, at) || x.two.held(from, at, tail) || x.moved || x.flips() || st.down.again(from, at, warmUp) {
 		return
 	}
 	t.Judges(Falsity)

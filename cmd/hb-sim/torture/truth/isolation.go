@@ -29,7 +29,7 @@ func (t *Truth) isolation() {
 					if !slices.Contains(t.names, x.Incident) {
 						t.names = append(t.names, x.Incident)
 					}
-				case (x.Kind == "store-down" || x.Kind == "relay-dead") && !t.outBefore(x.Store, s.At) && !t.out(x.Store, t.since(x), x.At):
+				case (x.Kind == "store-down" || x.Kind == "relay-dead") && !t.out(x.Store, t.since(x), x.At):
 					t.Fail(Isolation, x.At, "a region that sees nobody told of "+subject(x.Store, -1))
 				}
 			}
@@ -38,14 +38,4 @@ func (t *Truth) isolation() {
 			}
 		}
 	}
-}
-
-// outBefore says whether a store was out before an instant: then what is told
-// of it later may be true.
-func (t *Truth) outBefore(s int, at time.Duration) bool {
-	st := &t.stores[s]
-	if st.down.held(0, at, tail) && len(st.down.spans) > 1 {
-		return true
-	}
-	return st.path[0].held(0, at-time.Millisecond, tail) || st.path[1].held(0, at-time.Millisecond, tail)
 }

@@ -161,10 +161,11 @@ func (t *Truth) digest(at time.Duration, ch int) time.Duration {
 func (t *Truth) loss() {
 	for s := range t.stores {
 		st := &t.stores[s]
-		if st.odd || st.torn() {
+		if st.odd {
 			continue
 		}
 		if st.relayed {
+			t.wanLoss(s)
 			for _, d := range st.down.spans {
 				if d.from > 0 {
 					t.mustTell(s, -1, d, storeBound)
@@ -173,6 +174,18 @@ func (t *Truth) loss() {
 		}
 		for h := range st.hosts {
 			t.hostLoss(s, h)
+		}
+	}
+}
+
+// wanLoss: a store that reaches no region is down for both.
+func (t *Truth) wanLoss(s int) {
+	st := &t.stores[s]
+	for _, a := range st.cut[0].spans {
+		for _, b := range st.cut[1].spans {
+			if both := (span{max(a.from, b.from), min(a.until, b.until)}); both.from < both.until {
+				t.mustTell(s, -1, both, storeBound)
+			}
 		}
 	}
 }
@@ -187,8 +200,8 @@ func (t *Truth) hostLoss(s, i int) {
 	if h.direct {
 		bound += askBound
 	}
-	for _, d := range h.dead.spans {
-		if d.from == 0 || h.bye.held(d.from, d.until, 0) {
+	for _, d := range slices.Concat(h.dead.spans, h.cable.spans) {
+		if d.from == 0 || h.bye.held(d.from, d.until, 0) || h.two.held(d.from, d.until, tail) || st.torn(d.from, d.until) {
 			continue
 		}
 		if st.relayed && !h.direct && (st.down.again(d.from, d.until, warmUp) || t.out(s, d.from, d.until)) {

@@ -2,6 +2,7 @@ package truth
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -130,17 +131,6 @@ func (t *Truth) connections() {
 	}
 }
 
-// openedApart says whether the regions could not talk when a store's last outage
-// began: each named it by what it knew.
-func (t *Truth) openedApart(s int) bool {
-	spans := t.stores[s].down.spans
-	if len(spans) == 0 {
-		return false
-	}
-	from := spans[len(spans)-1].from
-	return t.bridge.held(from, from+2*time.Minute, 0)
-}
-
 // emptied: when nothing was wrong for long, no notice waits, and the regions write
 // no letters: the table carries them only while the link fails.
 func (t *Truth) emptied() {
@@ -158,4 +148,19 @@ func (t *Truth) emptied() {
 			t.Fail(Convergence, t.End, fmt.Sprintf("region %d has not sent %d notices", g, x.notices))
 		}
 	}
+}
+
+// openedApart says whether the regions could talk by neither way, not even by the
+// table, when a store's last outage began: each named it by the highest epoch that
+// it knew (I1).
+func (t *Truth) openedApart(s int) bool {
+	spans := t.stores[s].down.spans
+	if len(spans) == 0 {
+		return false
+	}
+	from := spans[len(spans)-1].from
+	until := from + 2*time.Minute // blind, and the loss before it
+	return t.bridge.held(from, until, 0) && slices.ContainsFunc(t.strikes, func(s Strike) bool {
+		return s.Class == Table && s.At <= until && s.At+s.For >= from
+	})
 }

@@ -95,7 +95,8 @@ type host struct {
 	interval         time.Duration
 	direct           bool
 	moved            bool
-	failing          bool
+	failing          track // it says that it is unwell
+	two              track // another computer beats as it, or did a while ago
 }
 
 type store struct {
@@ -104,11 +105,12 @@ type store struct {
 	two     track    // two of its identity do
 	path    [2]track // its way to a region is no good
 	hosts   []host
-	said    []said // what operators said about it
-	full    track  // its relay's disk is full
-	disk    bool   // its relay lost its disk, or was replaced
-	odd     bool   // it has two relays, or a host two computers
-	cloned  bool   // it has two relays, and two journals of one incarnation
+	said    []said   // what operators said about it
+	full    track    // its relay's disk is full
+	disk    bool     // its relay lost its disk, or was replaced
+	cut     [2]track // no packet gets to a region, or back
+	odd     bool     // it has two relays
+	cloned  bool     // it has two relays, and two journals of one incarnation
 	// connects are the instants at which its relay began a connection.
 	connects []time.Duration
 }
@@ -183,13 +185,14 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 	}
 	s := &t.stores[len(t.stores)-1]
 	// Only memory is used again: what was known of another schedule must not be.
-	*s = store{relayed: relayed, down: s.down, two: s.two, path: s.path, full: s.full, hosts: s.hosts[:0], said: s.said[:0], connects: s.connects[:0]}
+	*s = store{relayed: relayed, down: s.down, two: s.two, path: s.path, cut: s.cut, full: s.full, hosts: s.hosts[:0], said: s.said[:0], connects: s.connects[:0]}
 	s.two.reset()
 	s.down.reset()
 	s.full.reset()
 	s.down.set(0, relayed)
 	for g := range s.path {
 		s.path[g].reset()
+		s.cut[g].reset()
 	}
 	for range hosts {
 		if n := len(s.hosts); n < cap(s.hosts) {
@@ -198,8 +201,8 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 			s.hosts = append(s.hosts, host{})
 		}
 		h := &s.hosts[len(s.hosts)-1]
-		*h = host{dead: h.dead, cable: h.cable, bye: h.bye, said: h.said}
-		for _, k := range [...]*track{&h.dead, &h.cable, &h.bye, &h.said} {
+		*h = host{dead: h.dead, cable: h.cable, bye: h.bye, said: h.said, failing: h.failing, two: h.two}
+		for _, k := range [...]*track{&h.dead, &h.cable, &h.bye, &h.said, &h.failing, &h.two} {
 			k.reset()
 		}
 		h.dead.set(0, true)
@@ -239,6 +242,9 @@ func (t *Truth) RelayIs(at time.Duration, s int, running bool) { t.stores[s].dow
 // PathIs says whether a store's way to a region is good.
 func (t *Truth) PathIs(at time.Duration, s, g int, good bool) { t.stores[s].path[g].set(at, !good) }
 
+// CutIs says whether nothing gets from a store to a region, or nothing back.
+func (t *Truth) CutIs(at time.Duration, s, g int, cut bool) { t.stores[s].cut[g].set(at, cut) }
+
 // RegionIs says whether a node of a region is ready.
 func (t *Truth) RegionIs(at time.Duration, g int, ready bool) { t.region[g].set(at, !ready) }
 
@@ -257,14 +263,27 @@ func (t *Truth) Disk(s int) { t.stores[s].disk = true }
 // Full says whether the disk of a store's relay is full.
 func (t *Truth) Full(at time.Duration, s int, full bool) { t.stores[s].full.set(at, full) }
 
-// torn says whether a relay may have started with a disk that missed something:
-// it was full before.
-func (st *store) torn() bool {
-	return len(st.full.spans) > 0 && len(st.down.spans) > 1
+// torn says whether a relay that started with a disk that missed something may
+// not know its hosts within a time: the disk was full while it ran before, or is.
+// It knows them again once each has beaten, or warmUp is over (L2).
+func (st *store) torn(from, until time.Duration) bool {
+	for _, d := range st.down.spans {
+		if d.from > 0 && d.until <= until && after(d.until, warmUp) >= from && st.full.held(0, d.until, 0) {
+			return true
+		}
+	}
+	return false
 }
 
-// Failing says that a host says that it is unwell.
-func (t *Truth) Failing(s, h int) { t.stores[s].hosts[h].failing = true }
+// Failing says whether a host says that it is unwell.
+func (t *Truth) Failing(at time.Duration, s, h int, is bool) {
+	t.stores[s].hosts[h].failing.set(at, is)
+}
+
+// TwoHosts says whether a second computer beats as a host.
+func (t *Truth) TwoHosts(at time.Duration, s, h int, both bool) {
+	t.stores[s].hosts[h].two.set(at, both)
+}
 
 // Skewed says that a wall clock jumped.
 func (t *Truth) Skewed() { t.skewed = true }
