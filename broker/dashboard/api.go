@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -39,6 +40,11 @@ func (s *Server) getStores(w http.ResponseWriter, r *http.Request, a Access) err
 		return err
 	}
 	state, find := r.URL.Query().Get("state"), words(r.URL.Query().Get("q"))
+	if state != "" {
+		if err := new(presence.State).UnmarshalText([]byte(state)); err != nil {
+			return problem(http.StatusBadRequest, err.Error())
+		}
+	}
 	stores := s.read(a).stores
 	if state != "" || len(find) > 0 {
 		stores = filter(stores, func(x Store) bool { return (state == "" || x.State == state) && matches(&x, find) })

@@ -144,7 +144,7 @@ func TestBadQuestionsGetAProblemThatSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"/v1/stores?limit=0", 400, "limit"}, {"/v1/stores?limit=1001", 400, "limit"}, {"/v1/stores?limit=x", 400, "limit"},
 		{"/v1/stores?next=%25", 400, "next"}, {"/v1/hosts?store=Demo", 400, "store id"}, {"/v1/hosts?store=", 400, "store id"},
-		{"/v1/hosts?store=other", 404, "no such store"}, {"/v1/hosts?state=dead", 400, "host state"}, {"/v1/incidents?open=yes", 400, "open"},
+		{"/v1/hosts?store=other", 404, "no such store"}, {"/v1/hosts?state=dead", 400, "host state"}, {"/v1/incidents?open=yes", 400, "open"}, {"/v1/stores?state=dwn", 400, "unknown, up, suspect, down"},
 		{"/v1/history", 400, "store id"}, {"/v1/history?store=demo&day=today", 400, "date"},
 	} {
 		wantProblem(t, call(s, "GET", bad.url, ""), bad.status, bad.detail)

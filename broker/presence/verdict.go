@@ -2,6 +2,7 @@ package presence
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -44,6 +45,17 @@ func (s State) String() string {
 		return stateNames[s]
 	}
 	return fmt.Sprintf("state %d", uint8(s))
+}
+
+// UnmarshalText reads a state's name.
+func (s *State) UnmarshalText(text []byte) error {
+	for i, name := range stateNames {
+		if name == string(text) {
+			*s = State(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("store state %.40q is not one of %s", text, strings.Join(stateNames[:], ", "))
 }
 
 // MarshalText is the state's name, as JSON shows it.

@@ -153,6 +153,13 @@ func TestAnEmptyListIsAnEmptyArray(t *testing.T) {
 	if got := hbctl(t, "incidents", "--addr", f.URL); got.stdout != "no open incidents\n" {
 		t.Errorf("stdout %q", got.stdout)
 	}
+	stores := region(t, answers{"GET /v1/stores": `{"items":[],"next":""}`})
+	if got := hbctl(t, "stores", "list", "--state", "down", "--addr", stores.URL); got.stdout != "no such stores\n" {
+		t.Errorf("stdout %q", got.stdout)
+	}
+	if got := hbctl(t, "stores", "--addr", stores.URL); !strings.HasPrefix(got.stdout, "no stores yet") {
+		t.Errorf("stdout %q", got.stdout)
+	}
 }
 
 func TestRequestsSayWhatTheCommandMeans(t *testing.T) {

@@ -17,7 +17,7 @@ type storesCmd struct {
 }
 
 type storesListCmd struct {
-	State string `help:"Only stores in this state: up, suspect, down, stopped, direct, relay-dead, degraded, unknown." placeholder:"STATE"`
+	State string `help:"Only stores in this state: up, suspect, down, stopped, direct, relay-dead, degraded, conflict, unknown." placeholder:"STATE"`
 }
 
 type storeRow struct {
@@ -43,7 +43,11 @@ func (c *storesListCmd) Run(s *session) error {
 		return err
 	}
 	head := []string{"STORE", "STATE", "SINCE", "HOSTS", "PATHS", "HOME", "WHY"}
-	return show(s.out, items, head, "no stores yet: a store appears when its relay connects, or a host beats directly", func(r storeRow) []string {
+	none := "no stores yet: a store appears when its relay connects, or a host beats directly"
+	if c.State != "" {
+		none = "no such stores"
+	}
+	return show(s.out, items, head, none, func(r storeRow) []string {
 		paths := make([]string, 0, len(r.Paths))
 		for _, p := range r.Paths {
 			if p.View != "" { // else nobody has asked yet
