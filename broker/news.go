@@ -5,6 +5,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/node"
+	"github.com/hb-mesh/hb-mesh/broker/notice"
 	"github.com/hb-mesh/hb-mesh/broker/peer/link"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
@@ -63,9 +64,5 @@ func (c *core) happened(now beat.Now, o *incident.Happened) {
 	i := &o.Incident
 	c.metrics.incidents.WithLabelValues(string(i.Kind), string(o.Change)).Inc()
 	c.log.Info("incident", "change", string(o.Change), "kind", string(i.Kind), "store", i.Store, "host", i.Host, "id", string(i.ID), "reason", i.Reason)
-	what := string(i.Store)
-	if i.Host != "" {
-		what += "/" + string(i.Host)
-	}
-	c.activity.add(now.Wall, string(i.Kind), i.Store, i.Host, fmt.Sprintf("%s: %s %s", what, i.Kind, o.Change))
+	c.activity.add(now.Wall, string(i.Kind), i.Store, i.Host, notice.Says(i, o.Change))
 }

@@ -115,6 +115,21 @@ func (b bunch) words() string {
 	}
 }
 
+// Says is a change of one incident in a title's words, such as "Hosts missing
+// [demo/pos3]".
+func Says(i *incident.Incident, change incident.Change) string {
+	it := incident.Item{Kind: i.Kind, Change: change, Store: i.Store, Host: i.Host, Region: i.Region}
+	if change == incident.Recovered {
+		it.Ended = i.Ended
+	}
+	b := bunch{kind: it.Kind, change: change, ended: it.Ended, items: []incident.Item{it}}
+	out := b.words() + " [" + b.name(&it) + "]"
+	if change == incident.Changed {
+		out += ", open before"
+	}
+	return out
+}
+
 // names are the subjects of a bunch: hosts of one store by their own name,
 // hosts of several by store/host, stores by their id.
 func (b bunch) names() []string {
