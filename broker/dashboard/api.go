@@ -18,7 +18,7 @@ import (
 const jsonType = "application/json"
 
 // read is a reading that misses no change.
-func (s *Server) read(a Access) *snapshot { return s.snaps.get(s.o.Coalesce).scoped(a.Store) }
+func (s *Server) read(a Access) *snapshot { return s.scoped(s.snaps.get(s.o.Coalesce), a.Store) }
 
 func (s *Server) getSummary(w http.ResponseWriter, _ *http.Request, a Access) error {
 	snap := s.read(a)

@@ -186,15 +186,10 @@ func (s *Server) listRules(kind setting.Kind) handler {
 		if err != nil {
 			return err
 		}
-		rules := filter(s.o.Rules.Rules(), func(x setting.Rule) bool { return x.Kind == kind && visible(&x, a.Store) })
+		rules := filter(s.shown(s.o.Rules.Rules(), a.Store), func(x setting.Rule) bool { return x.Kind == kind })
 		writeJSON(w, http.StatusOK, jsonType, page(rules, p, false, func(x setting.Rule) string { return x.ID }))
 		return nil
 	}
-}
-
-// visible says whether a key of one store may see a rule; "" sees all.
-func visible(r *setting.Rule, store beat.StoreID) bool {
-	return store == "" || r.Kind != setting.Ack && r.About(store)
 }
 
 // ruleBody is what begins a rule. Its end is Until, or For after now.

@@ -94,6 +94,41 @@ func TestTheOtherRegionSaysWhereSettingsAreWritten(t *testing.T) {
 	}
 }
 
+// A key of one store sees the rules that are about it, and of none which other
+// stores there are; of the regions it sees that they work.
+func TestAKeyOfOneStoreReadsNothingOfOthers(t *testing.T) {
+	s := withDesk(t, demo(time.Now()), "us-east-1")
+	for path, body := range map[string]string{"PUT /v1/stores/demo": `{"tags":{"brand":"burger"}}`, "PUT /v1/stores/other": `{"tags":{"brand":"pizza"}}`} {
+		method, url, _ := strings.Cut(path, " ")
+		if w := call(s, method, url, body, "x-api-key", "admin"); w.Code != 200 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+	for _, body := range []string{
+		`{"stores":["demo","secret-*","other"],"for":"1h","why":"mine"}`, `{"tags":{"brand":"burger"},"for":"1h","why":"mine"}`,
+		`{"kinds":["host-missing"],"for":"1h","why":"mine"}`, `{"stores":["other"],"for":"1h","why":"theirs"}`,
+		`{"tags":{"brand":"pizza"},"for":"1h","why":"theirs"}`, `{"stores":["demo"],"hosts":["secret-pos"],"for":"1h","why":"theirs"}`,
+	} {
+		if w := call(s, "POST", "/v1/silences", body, "x-api-key", "admin"); w.Code != 201 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+	w := call(s, "GET", "/v1/silences", "", "x-api-key", "store-admin")
+	rules := decode[dashboard.Page[setting.Rule]](t, w)
+	if text := w.Body.String(); len(rules.Items) != 3 || strings.Contains(text, "secret") || strings.Contains(text, "other") || strings.Contains(text, "pizza") {
+		t.Errorf("%s", w.Body)
+	}
+	regions := call(s, "GET", "/v1/regions", "", "x-api-key", "store-admin").Body.String()
+	for _, of := range []string{"sessions", "channels", `"node"`, "url"} {
+		if strings.Contains(regions, of) {
+			t.Errorf("%s is shown: %s", of, regions)
+		}
+	}
+	if full := call(s, "GET", "/v1/regions", "", "x-api-key", "reader").Body.String(); !strings.Contains(full, "sessions") {
+		t.Errorf("a key of the fleet: %s", full)
+	}
+}
+
 func TestRulesBeginAndEnd(t *testing.T) {
 	now := time.Now()
 	f := demo(now)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/presence"
-	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -76,30 +75,6 @@ func sortOverview(o *Overview) {
 // incidentKey orders incidents by the instant they opened.
 func incidentKey(i Incident) string {
 	return i.OpenedAt.UTC().Format("2006-01-02T15:04:05.000000000") + string(i.ID)
-}
-
-// scoped is the snapshot as a key of one store may see it; "" sees all.
-func (s *snapshot) scoped(store beat.StoreID) *snapshot {
-	if store == "" {
-		return s
-	}
-	out := *s
-	keep := func(id beat.StoreID) bool { return id == store }
-	out.stores = filter(s.stores, func(x Store) bool { return keep(x.Store) })
-	out.ranked = out.stores
-	out.overview.Incidents = filter(s.overview.Incidents, func(x Incident) bool { return keep(x.Store) })
-	out.overview.Activity = filter(s.overview.Activity, func(x Activity) bool { return keep(x.Store) })
-	out.overview.Notices = filter(s.overview.Notices, func(n Notice) bool {
-		for _, item := range n.Items {
-			if !keep(item.Store) {
-				return false // its title names what this key may not see
-			}
-		}
-		return len(n.Items) > 0
-	})
-	out.overview.Rules = filter(s.overview.Rules, func(x setting.Rule) bool { return visible(&x, store) })
-	out.summary = Summarize(out.overview, out.stores)
-	return &out
 }
 
 func filter[T any](in []T, keep func(T) bool) []T {

@@ -116,7 +116,7 @@ func (st *stream) tick(now time.Time) error {
 func (st *stream) update(now time.Time) error {
 	snap := st.s.snaps.get(st.s.o.Fresh)
 	st.version, st.looked = snap.version, now
-	view, times, seen := st.s.view(snap.scoped(st.access.Store), st.look)
+	view, times, seen := st.s.view(st.s.scoped(snap, st.access.Store), st.look)
 	st.s.want(now, seen)
 	if id := digest(view); id != st.viewID {
 		if err := st.event("view", id, view); err != nil {
