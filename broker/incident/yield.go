@@ -32,7 +32,7 @@ func (b *Book) yield(item ToldItem) {
 // opened here now: by its id, or where each region made one, by its time.
 func (b *Book) hasYielded(inc *incident) bool {
 	y, ok := b.yielded[inc.subject()]
-	return ok && (y.id == inc.ID || !(y.byRelay && inc.ByRelay) && inc.Since.Sub(y.since).Abs() < b.opt.Takeover)
+	return ok && (y.id == inc.ID || (!y.byRelay || !inc.ByRelay) && inc.Since.Sub(y.since).Abs() < b.opt.Takeover)
 }
 
 // maxYielded bounds what is remembered of the other region's questions.
