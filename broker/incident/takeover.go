@@ -156,6 +156,9 @@ func (b *Book) answered(e *Answered) {
 				}
 				b.learn(s, k, named)
 			}
+			if word == TellingMine && b.leave(s) {
+				continue
+			}
 			b.heed(s, word)
 		}
 	}

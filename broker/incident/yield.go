@@ -37,3 +37,26 @@ func (b *Book) hasYielded(inc *incident) bool {
 
 // maxYielded bounds what is remembered of the other region's questions.
 const maxYielded = 100_000
+
+// leave leaves a transition to the other region, which took it over while the
+// table or the channels refused this region's notice of it, and holds it back for
+// long: with a table that fails as well it would have said so by then. What a
+// channel may have taken from here stays this region's.
+func (b *Book) leave(s *step) bool {
+	o := s.carrier()
+	if o == nil || !b.stuck(o, 3*b.opt.Takeover) {
+		return false
+	}
+	for _, perhaps := range o.perhaps {
+		if perhaps {
+			return false
+		}
+	}
+	o.drop(s)
+	if s.aside {
+		s.side, s.queued = nil, false
+	}
+	s.phase, s.inc.Teller, s.inc.Waits = held, b.other(), "is told by "+string(b.other())
+	b.hold(s)
+	return true
+}
