@@ -17,7 +17,9 @@
 //     nonce and the digest of its body. The header alone is checked first, so
 //     that no stranger's body is read.
 //   - The time may be off by Window, and a nonce counts once in it: what was
-//     recorded on the way cannot be played again.
+//     recorded on the way cannot be played again. Nonces are in memory: what was
+//     made before a process started is refused by it. So where the other region's
+//     clock is behind, its calls are refused for as long after a start.
 //   - An answer's signature covers the request's nonce, the status and the body.
 //
 // To the core, no answer is no answer. Logs and metrics tell ErrUnanswered (a

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -77,6 +78,8 @@ type Server struct {
 	metrics *Metrics
 	serving chan struct{}
 	nonces  nonces
+	// started is when this process began to remember nonces.
+	started time.Time
 
 	// mu guards complained: when a refusal was last logged.
 	mu         sync.Mutex
@@ -93,7 +96,7 @@ func NewServer(o ServerOptions, core Core, log *slog.Logger, m *Metrics) (*Serve
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Server{o: o, core: core, log: log, metrics: m, serving: make(chan struct{}, o.Serving)}, nil
+	return &Server{o: o, core: core, log: log, metrics: m, serving: make(chan struct{}, o.Serving), started: o.Now()}, nil
 }
 
 // reply is an answer before it is signed.
@@ -131,6 +134,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if s.complain() {
 			s.log.Error("the other region's clock is wrong, or ours", "call", string(name), "error", err)
 		}
+	case s.earlier(r.Header):
+		a = reply{http.StatusForbidden, "forbidden", []byte(errEarlier.Error())}
 	case !s.nonces.take(nonce, s.o.Now()):
 		a = reply{http.StatusForbidden, "forbidden", []byte(errReplayed.Error())}
 	default:
@@ -141,6 +146,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // a caller that has gone will ask again
+}
+
+// earlier says whether a request, which is signed, was made before this process
+// began to remember nonces. None that old is good any more 2 × Window later: then
+// a wall clock that was set back since harms nothing.
+func (s *Server) earlier(h http.Header) bool {
+	if s.o.Now().Sub(s.started) > 2*Window {
+		return false
+	}
+	ms, err := strconv.ParseInt(h.Get(headerTime), 10, 64)
+	return err != nil || ms < s.started.UnixMilli()
 }
 
 // complain says whether to log a refusal: a stranger who calls a thousand times

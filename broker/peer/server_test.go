@@ -94,6 +94,23 @@ func TestARecordedCallCannotBePlayedAgain(t *testing.T) {
 	}
 }
 
+// A restart forgets which requests were taken, so it takes none from before it.
+func TestARecordedCallCannotBePlayedAfterARestart(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	l := newLink(t, nil, func(o *peer.ServerOptions) { o.Now = clock })
+	header, body := record(t, l, clock)
+	now = now.Add(time.Second)
+	again := newLink(t, nil, func(o *peer.ServerOptions) { o.Now = clock })
+	if w := serve(again, peer.PathAsk, header.Clone(), body); w.Code != http.StatusForbidden || len(again.questions) != 0 {
+		t.Errorf("answered %d %s", w.Code, w.Body)
+	}
+	header, body = record(t, l, clock)
+	if w := serve(again, peer.PathAsk, header.Clone(), body); w.Code != http.StatusOK {
+		t.Errorf("one of the same instant: answered %d %s", w.Code, w.Body)
+	}
+}
+
 func TestABodyIsTheOneThatWasSigned(t *testing.T) {
 	l := newLink(t, nil, nil)
 	var answered int

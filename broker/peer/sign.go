@@ -42,6 +42,7 @@ var (
 	errSender   = errors.New("not sent by the other region")
 	errClock    = errors.New("the clocks of the regions differ too much")
 	errReplayed = errors.New("seen before")
+	errEarlier  = errors.New("made before this node started, which may have answered it then")
 	errDigest   = errors.New("the body is not the one that was signed")
 )
 
