@@ -73,8 +73,8 @@ mutants: ## break the decision code on purpose, and see that the simulation noti
 # power is cut. Some of it needs root.
 .PHONY: chaos
 chaos: tools build ## hurt real processes in every way, and cut a relay's power 1,000 times
-	$(GOTEST) -timeout 90m ./cmd/e2e -run 'Chaos|AStoreLost|ABrokerThat|HurtWays|FullDisk|PulledCable|Killed|Standby' -args -chaos
-	HB_POWER_CUTS=1000 $(GOTEST) -timeout 60m -run TestPowerIsCut ./relay/journal
+	$(GOTEST) -v -timeout 90m ./cmd/e2e -run 'AStoreLost|ABrokerThat|HurtWays|FullDisk|PulledCable|Killed|Standby' -args -chaos
+	HB_POWER_CUTS=1000 $(GOTEST) -v -timeout 120m -run TestPowerIsCut ./relay/journal
 
 .PHONY: bench
 bench: build ## measure against bare mochi and mosquitto; prints the table

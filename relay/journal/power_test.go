@@ -38,7 +38,10 @@ func TestPowerIsCutAgainAndAgain(t *testing.T) {
 	}
 	l := &ledger{acked: map[beat.Number]bool{}}
 	lossy := 0
-	for range cuts {
+	for n := range cuts {
+		if n > 0 && n%100 == 0 {
+			t.Logf("%d power cuts so far, %d of them cut something off; %d entries acked", n, lossy, len(l.acked))
+		}
 		runUntilKilled(t, d.mount, l, time.Duration(20+rand.IntN(100))*time.Millisecond)
 		if d.cut() {
 			lossy++
