@@ -33,7 +33,7 @@ func (t *Truth) conflicts() {
 			}
 			t.Judges(Convergence)
 			if !slices.ContainsFunc(t.told, func(x Told) bool {
-				return x.Store == s && x.Kind == "conflict" && x.Change == "open" && x.At <= by+t.digest(by, x.Channel)
+				return x.Store == s && x.Kind == "conflict" && x.Change == "open" && x.At <= by+t.digest(both.from, by, x.Channel)
 			}) {
 				t.Fail(Convergence, by, "two relays lived as "+subject(s, -1)+", and nobody was told")
 			}

@@ -37,8 +37,6 @@ const (
 	// warmUp is how long a relay that starts says nothing of a host that does not
 	// come back (L2).
 	warmUp = 6 * time.Minute
-	// digests leave 10 s, 60 s and 5 min after each other.
-	digestFirst, digestSecond, digestLast = 12 * time.Second, 75 * time.Second, 6 * time.Minute
 )
 
 // after is how long after the end of a fault it may still delay a notice.
@@ -109,7 +107,7 @@ func (t *Truth) deadline(from, bound time.Duration, ch int) time.Duration {
 	if over := from + bound + oneSided; d > over && t.onlyApart(from, over) {
 		d = over
 	}
-	return d + t.digest(d, ch)
+	return d + t.digest(from, d, ch)
 }
 
 // undisturbed is bound after an instant, or after the last fault that delays.
@@ -129,31 +127,6 @@ func (t *Truth) undisturbed(from, bound time.Duration) time.Duration {
 		}
 	}
 	return d
-}
-
-// digest is how much later it may be for what else was told shortly before, by
-// one region.
-func (t *Truth) digest(at time.Duration, ch int) time.Duration {
-	most := 0
-	for g := range 2 {
-		t.names = t.names[:0]
-		for i := range t.told {
-			if x := &t.told[i]; x.Channel == ch && x.Region == g && x.At > at-7*time.Minute && x.At <= at && !slices.Contains(t.names, x.Notice) {
-				t.names = append(t.names, x.Notice)
-			}
-		}
-		most = max(most, len(t.names))
-	}
-	switch {
-	case most < 2:
-		return 0
-	case most == 2:
-		return digestFirst
-	case most == 3:
-		return digestSecond
-	default:
-		return digestLast
-	}
 }
 
 // loss: every outage that is longer than its bound is told on each channel, or

@@ -150,6 +150,7 @@ type Truth struct {
 	open    []Open
 	waiting [2]waiting
 	journal journals
+	budget  budget // is used again
 	names   []string
 	now     time.Duration
 	saves   int
