@@ -58,7 +58,7 @@ func (t *witness) freed(r *relay, through beat.Number) {
 func (t *witness) history() {
 	w := t.w
 	for _, s := range w.stores {
-		if r := s.relay; r != nil && r.up && !r.stalled && !r.disk.full {
+		if r := s.relay; r != nil && r.up && !r.stalled && !r.disk.full && !r.links.silent() {
 			depth, _ := r.disk.Backlog()
 			t.truth.Backlog(s.index, depth)
 		}

@@ -52,8 +52,9 @@ type uplink struct {
 	unacked int    // those that lack their PUBACK
 	retry   wan.Retry
 	limit   wan.Limiter
-	exceed  beat.Epoch // the next epoch must exceed it
-	known   bool       // the region acked this incarnation in this boot
+	silent  time.Duration // until when it gets no entries
+	exceed  beat.Epoch    // the next epoch must exceed it
+	known   bool          // the region acked this incarnation in this boot
 	lastAck time.Duration
 	open    bool
 
@@ -381,8 +382,8 @@ func (l *uplink) addJournal(rep *beat.Report) int {
 
 // silence keeps the journal from a region that refuses it.
 func (l *uplink) silence() {
-	l.limit = wan.Limiter{}
-	l.u.courier.Block(l.to, l.u.r.w.now+wan.Silence)
+	l.limit, l.silent = wan.Limiter{}, l.u.r.w.now+wan.Silence
+	l.u.courier.Block(l.to, l.silent)
 }
 
 // witness is what the relay tells the other region of this one.
@@ -394,3 +395,7 @@ func (l *uplink) witness() beat.Witness {
 	}
 	return x
 }
+
+// silent says whether the regions get no entries for a while, since they seemed to
+// refuse them: then the journal waits for so long.
+func (u *uplinks) silent() bool { return max(u.each[0].silent, u.each[1].silent) > u.r.w.now }

@@ -290,16 +290,37 @@ func (t *Truth) regionFalsity(x *Told) {
 			t.Fail(Falsity, x.At, "a region was told to be dead, and was not")
 		}
 	case "region-path", "region-blind":
-		for s := range t.stores {
-			st := &t.stores[s]
-			if st.path[0].held(from, x.At, tail) || st.path[1].held(from, x.At, tail) || st.down.held(from, x.At, tail) {
-				return
-			}
+		g := x.Region
+		if x.About >= 0 {
+			g = x.About
 		}
-		if !t.region[x.Region].held(from, x.At, tail) && !t.nodeTrouble(from, x.At) {
+		from := x.At - suspects
+		if !t.suspect(g, from, x.At) && !t.region[g].held(from, x.At, tail) && !t.nodeTrouble(from, x.At) {
 			t.Fail(Falsity, x.At, "a region was told to see too few stores, and saw them")
 		}
 	}
+}
+
+// suspects is how long before a word about a region's view its stores were lost:
+// silence and grace, the answers, blind and takeover.
+const suspects = 4 * time.Minute
+
+// suspect says whether so many stores were out of a region's sight within a time
+// that it must suspect itself: 20 %, at least 3, or all of those that have a relay
+// (I7).
+func (t *Truth) suspect(g int, from, until time.Duration) bool {
+	all, lost := 0, 0
+	for s := range t.stores {
+		st := &t.stores[s]
+		if !st.relayed {
+			continue
+		}
+		all++
+		if st.odd || st.path[g].held(from, until, tail) || st.down.again(from, until, tail) || st.full.held(from, until, tail) {
+			lost++
+		}
+	}
+	return lost > 0 && 5*lost >= all && lost >= min(3, all)
 }
 
 // about is the region that a notice is about.

@@ -163,6 +163,23 @@ func (t *Truth) wanLoss(s int) {
 	}
 }
 
+// sightless is when the last time ended, of those that touch an outage, in which
+// no region could hear a store's relay; 0: there was none.
+func (t *Truth) sightless(s int, d span) (end time.Duration) {
+	p, r := &t.stores[s].path, &t.region
+	for _, pair := range [...][2]*track{{&p[0], &p[1]}, {&p[0], &r[1]}, {&p[1], &r[0]}, {&r[0], &r[1]}} {
+		for _, x := range pair[0].spans {
+			for _, y := range pair[1].spans {
+				from, until := max(x.from, y.from), min(x.until, y.until)
+				if from < until && from <= d.until && after(until, afterPath) >= d.from {
+					end = max(end, after(until, afterPath))
+				}
+			}
+		}
+	}
+	return end
+}
+
 func (t *Truth) hostLoss(s, i int) {
 	st := &t.stores[s]
 	h := &st.hosts[i]
@@ -177,8 +194,12 @@ func (t *Truth) hostLoss(s, i int) {
 		if d.from == 0 || h.bye.held(d.from, d.until, 0) || h.two.held(d.from, d.until, tail) || st.torn(d.from, d.until) {
 			continue
 		}
-		if st.relayed && !h.direct && (st.down.again(d.from, d.until, warmUp) || t.out(s, d.from, d.until)) {
-			continue // the relay cannot know
+		if st.relayed && !h.direct {
+			heard := t.sightless(s, d)
+			if heard >= d.until || st.down.again(d.from, d.until, warmUp) {
+				continue // the relay cannot know, or tell nobody
+			}
+			d.from = max(d.from, heard)
 		}
 		t.mustTell(s, i, d, bound)
 	}
