@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	badger "github.com/dgraph-io/badger/v4"
@@ -123,8 +124,12 @@ func Check(r io.Reader) error {
 	if err := readMagic(summed); err != nil {
 		return err
 	}
-	if _, err := io.Copy(io.Discard, &unchunk{r: summed}); err != nil {
+	var lists frames
+	if _, err := io.Copy(&lists, &unchunk{r: summed}); err != nil {
 		return err
+	}
+	if lists.within() {
+		return fmt.Errorf("%w: a list of %d bytes has fewer", ErrNoBackup, lists.size)
 	}
 	want := make([]byte, sha256.Size)
 	if _, err := io.ReadFull(r, want); err != nil {
@@ -147,9 +152,40 @@ func readMagic(r io.Reader) error {
 	return nil
 }
 
+// frames follows the lists of Badger's backup: each is a length (8 bytes, little
+// endian) and that many bytes. Badger makes room for what a length announces, so
+// one that was forged must not reach it.
+type frames struct {
+	head []byte
+	size uint64 // of the list, and how much of it is still to come
+	left uint64
+}
+
+func (f *frames) Write(b []byte) (int, error) {
+	n := len(b)
+	for len(b) > 0 {
+		if f.left > 0 {
+			part := min(f.left, uint64(len(b)))
+			b, f.left = b[part:], f.left-part
+			continue
+		}
+		part := min(8-len(f.head), len(b))
+		f.head, b = append(f.head, b[:part]...), b[part:]
+		if len(f.head) == 8 {
+			f.size = binary.LittleEndian.Uint64(f.head)
+			f.left, f.head = f.size, f.head[:0]
+		}
+	}
+	return n, nil
+}
+
+// within says whether a list, or its length, is not whole.
+func (f *frames) within() bool { return f.left > 0 || len(f.head) > 0 }
+
 // Restore makes the folder dir from a backup, offline. It checks all of the
 // backup first: of one that is not whole nothing is written (ErrNoBackup), nor into a
-// folder that holds anything (ErrNotEmpty).
+// folder that holds anything (ErrNotEmpty). The folder is made beside dir, and
+// takes its place when it is whole: a restore that fails leaves nothing.
 func Restore(dir string, backup io.ReadSeeker) (err error) {
 	if err := Check(backup); err != nil {
 		return fmt.Errorf("restore: %w", err)
@@ -162,21 +198,53 @@ func Restore(dir string, backup io.ReadSeeker) (err error) {
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("restore: %w", err)
 	}
-	lock, err := lockFolder(dir)
+	dir = filepath.Clean(dir)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	beside, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+"-restoring-")
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
+	}
+	defer func() { // where it took dir's place, there is nothing left of it
+		err = errors.Join(err, os.RemoveAll(beside))
+	}()
+	if err := load(beside, backup); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if err := os.Rename(beside, dir); err != nil { // over an empty folder, too
+		return fmt.Errorf("restore: %w", err)
+	}
+	return syncFolder(filepath.Dir(dir))
+}
+
+// load fills a new folder from a backup that Check has seen.
+func load(dir string, backup io.Reader) (err error) {
+	lock, err := lockFolder(dir)
+	if err != nil {
+		return err
 	}
 	defer lock.release()
 	db, err := badger.Open(badgerOptions(Options{Dir: dir}).WithLogger(nil))
 	if err != nil {
-		return fmt.Errorf("restore: %w", classify(err))
+		return classify(err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() {
+		if bad := recover(); bad != nil { // Badger trusts what it reads
+			err = fmt.Errorf("%w: %v", ErrNoBackup, bad)
+		}
+	}()
 	if err := readMagic(backup); err != nil {
+		return err
+	}
+	return db.Load(&unchunk{r: backup}, runtime.GOMAXPROCS(0))
+}
+
+func syncFolder(dir string) (err error) {
+	d, err := os.Open(dir)
+	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if err := db.Load(&unchunk{r: backup}, runtime.GOMAXPROCS(0)); err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	return nil
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -2,6 +2,8 @@ package local_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -69,6 +71,29 @@ func TestABackupThatIsNotWholeRestoresNothing(t *testing.T) {
 		}
 		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: something was written: %v", name, err)
+		}
+	}
+}
+
+// One whose sum is right and whose content is not leaves nothing either, and
+// takes no memory for what it only announces.
+func TestAForgedBackupRestoresNothing(t *testing.T) {
+	for name, content := range map[string][]byte{
+		"a list of 2^62 bytes":   binary.LittleEndian.AppendUint64(nil, 1<<62),
+		"a list of 1 TiB":        append(binary.LittleEndian.AppendUint64(nil, 1<<40), "short"...),
+		"half a length":          {1, 2, 3},
+		"a list that is no list": append(binary.LittleEndian.AppendUint64(nil, 5), "\xff\xff\xff\xff\xff"...),
+	} {
+		raw := binary.BigEndian.AppendUint32([]byte("hb-mesh table 1\n"), uint32(len(content)))
+		raw = append(append(raw, content...), 0, 0, 0, 0)
+		sum := sha256.Sum256(raw)
+		raw = append(raw, sum[:]...)
+		parent := t.TempDir()
+		if err := local.Restore(filepath.Join(parent, "new"), bytes.NewReader(raw)); err == nil {
+			t.Errorf("%s: it is restored", name)
+		}
+		if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+			t.Errorf("%s: %v is left, %v", name, left, err)
 		}
 	}
 }
