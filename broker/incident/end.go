@@ -128,3 +128,14 @@ func (b *Book) saveEnd(inc *incident) {
 		b.save(inc)
 	}
 }
+
+// endThere tells a channel of the end of a fault that it got just now, where
+// the other region told others of it.
+func (b *Book) endThere(s *step, ch Channel) {
+	r := s.inc.recovery
+	if r == nil || r == s || s != s.inc.fault || r.phase != told || r.notice != nil || len(r.on) == 0 || slices.Contains(r.on, ch) || !b.opt.Reaches(ch) {
+		return
+	}
+	s.inc.Teller = b.opt.Region
+	b.gather(r)
+}

@@ -28,8 +28,9 @@ type mesh struct {
 	messages  int      // to people
 	settings  []setting.Item
 	saves     int
-	deaf      bool // the channel refuses
-	unsure    bool // the channel takes it, and its answer is lost
+	deaf      bool        // the channel refuses
+	deafIn    beat.Region // the same, in this region alone
+	unsure    bool        // the channel takes it, and its answer is lost
 	conn      presence.Conn
 	epoch     beat.Epoch
 	tableOK   map[beat.Region]bool
@@ -229,7 +230,7 @@ func (n *node) write(o *incident.Write) {
 }
 
 func (n *node) publish(o *incident.Publish) {
-	if n.m.deaf && o.Channel == "ops" {
+	if (n.m.deaf || n.m.deafIn == n.region) && o.Channel == "ops" {
 		n.tell(&incident.Published{Op: o.Op, Result: incident.Failed})
 		return
 	}

@@ -28,6 +28,7 @@ type outgoing struct {
 	refused   bool
 	retryAt   time.Duration
 	awaits    bool // it is looked at again soon
+	given     bool // the other region was told to try, since it was last asked
 	done      bool
 }
 
@@ -74,11 +75,6 @@ func (b *Book) told(o *outgoing) bool {
 		}
 	}
 	return false
-}
-
-// stuck says whether nobody could be told of the notice for d.
-func (b *Book) stuck(o *outgoing, d time.Duration) bool {
-	return !b.told(o) && o.refused && b.now.Mono-o.refusedAt >= d
 }
 
 func (o *outgoing) drop(s *step) {
@@ -377,17 +373,6 @@ func (b *Book) sent(o *outgoing, ch Channel, steps []*step) {
 		}
 		b.endThere(s, ch)
 	}
-}
-
-// endThere tells a channel of the end of a fault that it got just now, where
-// the other region told others of it.
-func (b *Book) endThere(s *step, ch Channel) {
-	r := s.inc.recovery
-	if r == nil || r == s || s != s.inc.fault || r.phase != told || r.notice != nil || len(r.on) == 0 || slices.Contains(r.on, ch) || !b.opt.Reaches(ch) {
-		return
-	}
-	s.inc.Teller = b.opt.Region
-	b.gather(r)
 }
 
 // sentAside marks that a program knows what people are not told of.

@@ -116,7 +116,10 @@ func (m *mesh) act(w []string) error {
 	case what == "table fails", what == "table heals":
 		m.tableOK[beat.Region(w[2])] = w[1] == "heals"
 	case what == "channel fails", what == "channel heals":
-		m.deaf, m.unsure = w[1] == "fails", false
+		m.deaf, m.deafIn, m.unsure = w[1] == "fails" && len(w) == 2, "", false
+		if len(w) > 2 {
+			m.deafIn = beat.Region(w[2])
+		}
 	case what == "channel unsure":
 		m.unsure = true
 	case w[0] == "forget":

@@ -102,6 +102,7 @@ func (b *Book) askRetries() {
 		for len(b.retries) > 0 && len(q.steps) < maxAskItems {
 			q.steps = append(q.steps, b.retries[0].steps...)
 			q.notices = append(q.notices, b.retries[0])
+			b.retries[0].given = false
 			b.retries = b.retries[1:]
 		}
 		b.ask(q)
@@ -163,11 +164,17 @@ func (b *Book) answered(e *Answered) {
 		}
 	}
 	for _, o := range q.notices {
-		if theirs[o] && b.stuck(o, b.opt.Takeover) {
-			b.again(o, 1)
-		} else {
-			b.attempt(o)
-		}
+		b.tryAgain(o, theirs[o] && b.lags(o))
+	}
+}
+
+// tryAgain tries a notice again after a question about it, unless the other
+// region tells it, or was told to since the question.
+func (b *Book) tryAgain(o *outgoing, theirs bool) {
+	if theirs || o.given {
+		b.again(o, 1)
+	} else {
+		b.attempt(o)
 	}
 }
 
@@ -244,7 +251,7 @@ func (b *Book) marksRead(e *MarksRead) {
 		}
 	}
 	for _, o := range q.notices {
-		b.attempt(o)
+		b.tryAgain(o, false)
 	}
 }
 
@@ -311,6 +318,9 @@ func (b *Book) word(item ToldItem) (Telling, Known) {
 	}
 	if w == TellingYours {
 		b.adopt(s, item.Incident, item.K)
+		if o := s.carrier(); o != nil {
+			o.given = true
+		}
 	}
 	k := Known{Incident: s.inc.ID, K: s.k, On: b.reaching(s.heard())}
 	if item.Change == Recovered {
@@ -368,9 +378,8 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingYours
 	case s == nil:
 		return TellingMine // it is open here still: our own evidence ends it
-	case s.phase == told && s.notice != nil && !s.notice.done && !b.told(s.notice):
-		// Only a log has it so far.
-		if b.stuck(s.notice, b.opt.Takeover) {
+	case s.phase == told && s.notice != nil && !s.notice.done && b.lacks(s.notice):
+		if b.lags(s.notice) { // a channel may fail in this region alone
 			return TellingYours
 		}
 		return TellingMine
@@ -385,7 +394,7 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingMine
 	case s.phase == held, s.phase == checking && !item.Held && !b.breaksTies(inc):
 		return TellingYours
-	case s.phase == leaving && s.carrier() != nil && b.stuck(s.carrier(), b.opt.Takeover):
+	case s.phase == leaving && s.carrier() != nil && b.lags(s.carrier()):
 		return TellingYours
 	case b.drained() && (s.carrier() == nil || len(s.carrier().inflight) == 0):
 		return TellingYours // this node tells no more; the next one asks first

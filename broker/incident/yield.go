@@ -1,6 +1,9 @@
 package incident
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // yielding is a fault that the other region tells, though it is not known here.
 type yielding struct {
@@ -59,4 +62,23 @@ func (b *Book) leave(s *step) bool {
 	s.phase, s.inc.Teller, s.inc.Waits = held, b.other(), "is told by "+string(b.other())
 	b.hold(s)
 	return true
+}
+
+// stuck says whether nobody could be told of the notice for d.
+func (b *Book) stuck(o *outgoing, d time.Duration) bool {
+	return !b.told(o) && o.refused && b.now.Mono-o.refusedAt >= d
+}
+
+// lacks says whether a channel that reaches somebody waits for the notice.
+func (b *Book) lacks(o *outgoing) bool {
+	return slices.ContainsFunc(b.opt.Channels, func(ch Channel) bool {
+		m, has := o.notice.Marks[ch]
+		return has && m == Unsent && (o.side || b.opt.Reaches(ch))
+	})
+}
+
+// lags says whether such a channel, or the table, refused for so long that the
+// other region may try: each channel is told by itself (I3, I5).
+func (b *Book) lags(o *outgoing) bool {
+	return b.lacks(o) && o.refused && b.now.Mono-o.refusedAt >= b.opt.Takeover
 }
