@@ -34,6 +34,8 @@ type host struct {
 	reason  beat.Reason
 	status  beat.Status
 	relayed bool
+	listed  bool // by the disk that its relay has now, once
+	beats   bool // as the last whole picture came, within its promise
 	// Its direct way; Unknown: never.
 	direct beat.HostState
 	// The other region's direct way: it may hold one; and its last verdict,
@@ -180,8 +182,11 @@ func (s *store) drop(id beat.HostID) {
 // picture takes the whole picture: what is not in it, its relay retired.
 func (p *Presence) picture(s *store, r *beat.Report, mono time.Duration) {
 	s.hash = r.Hash
+	sameDisk := s.pictured == r.Incarnation
+	s.pictured = r.Incarnation
 	for i := range s.hosts {
-		s.hosts[i].relayed = false
+		h := &s.hosts[i]
+		h.relayed, h.listed = false, h.listed && sameDisk
 	}
 	if missing := len(r.Picture.Hosts) - len(s.hosts); missing > 0 {
 		s.hosts = slices.Grow(s.hosts, missing)
@@ -190,12 +195,11 @@ func (p *Presence) picture(s *store, r *beat.Report, mono time.Duration) {
 		p.pictureHost(s, &r.Picture.Hosts[i], mono)
 	}
 	p.takeLan(s, r, mono)
-	// A relay that lost its disk does not know all hosts: it retired none.
-	sameDisk := s.pictured == r.Incarnation
-	s.pictured = r.Incarnation
+	// A relay that lost its disk does not know all hosts: it retired none that it
+	// does not list yet.
 	var gone []beat.HostID
 	for _, i := range s.order {
-		if h := &s.hosts[i]; sameDisk && !h.relayed && h.number != 0 && h.direct == beat.Unknown {
+		if h := &s.hosts[i]; h.listed && !h.relayed && h.number != 0 && h.direct == beat.Unknown {
 			gone = append(gone, h.id)
 		}
 	}
@@ -218,8 +222,9 @@ func (p *Presence) pictureHost(s *store, hr *beat.HostReport, mono time.Duration
 	if hr.State == beat.Stopped && hr.Number != h.number {
 		p.endDirect(h) // a goodbye ends all beats before it
 	}
-	h.relayed, h.relay, h.reason, h.number = true, hr.State, hr.Reason, hr.Number
+	h.relayed, h.listed, h.relay, h.reason, h.number = true, true, hr.State, hr.Reason, hr.Number
 	h.intervalMs, h.status, h.flapping = hr.IntervalMs, hr.Status, hr.Flapping
+	h.beats = hr.Age() <= h.interval()+beat.HostGrace(h.interval())
 	if n := h.notes(); n.relay != hr.Message {
 		n.relay = strings.Clone(hr.Message)
 		h.say(n)

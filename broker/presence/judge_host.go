@@ -44,7 +44,7 @@ func (p *Presence) sayHost(s *store, h *host, why Reason, oneSided bool) {
 		p.sayFlapping(s, h)
 		return
 	}
-	first, held := h.cond == 0, h.covered && cond == HostMissing && p.held(s, h)
+	first, held := h.cond == 0, (h.covered || h.cond == 0) && cond == HostMissing && s.held(h)
 	h.hearsay = why == OtherDecided && (h.hearsay || h.cond == HostMissing || h.cond == HostFailing)
 	h.cond, h.covered, h.unadopted = cond, false, unadopted
 	if why == OtherDecided {
@@ -67,8 +67,8 @@ func (p *Presence) sayHost(s *store, h *host, why Reason, oneSided bool) {
 
 // held says whether a host that flaps beats, though its relay calls it missing: the
 // relay shows the worse of its states until it was calm. That opens nothing.
-func (p *Presence) held(s *store, h *host) bool {
-	return h.flapping && h.relayed && s.session == sessionOpen && p.now.Mono-h.lastSeen <= h.interval()+beat.HostGrace(h.interval())
+func (s *store) held(h *host) bool {
+	return h.flapping && h.beats && h.relayed && s.session == sessionOpen
 }
 
 // sayFlapping passes on the relay's word that a host changes too often (I8).

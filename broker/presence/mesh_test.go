@@ -49,6 +49,7 @@ type relay struct {
 	boot     byte
 	epoch    *beat.Epoch // its counter: all relays count with one, but for a copy
 	hosts    []beat.HostReport
+	disk     byte // counts its disks, from 1
 	number   beat.Number
 	lan      *beat.Lan
 	every    time.Duration // its reportEvery
@@ -221,7 +222,7 @@ func (m *mesh) connect(r *relay, n *region) {
 		return
 	}
 	id := beat.Identity{Store: r.store, Relay: "r1"}
-	death := beat.Death{V: beat.Wire, Incarnation: beat.Incarnation{1}, Boot: beat.Boot{r.boot}, Epoch: *r.epoch + 1}
+	death := beat.Death{V: beat.Wire, Incarnation: beat.Incarnation{r.disk}, Boot: beat.Boot{r.boot}, Epoch: *r.epoch + 1}
 	if why := n.p.Admit(id, death); why != presence.NotRefused {
 		if why == presence.Clash {
 			n.do(&presence.Clashed{ID: id, Death: death})
@@ -247,7 +248,7 @@ func (m *mesh) report(r *relay, n *region, kind beat.Kind) {
 		age = uint64((m.now.Mono - at).Milliseconds())
 	}
 	n.do(&presence.Report{Conn: u.conn, Report: &beat.Report{
-		V: beat.Wire, Kind: kind, Store: r.store, Relay: "r1", Incarnation: beat.Incarnation{1}, Boot: beat.Boot{r.boot},
+		V: beat.Wire, Kind: kind, Store: r.store, Relay: "r1", Incarnation: beat.Incarnation{r.disk}, Boot: beat.Boot{r.boot},
 		Epoch: u.epoch, Seq: u.seq, MonoMs: uint64(m.now.Mono.Milliseconds()), ReportEveryMs: uint32(r.every.Milliseconds()),
 		KeepaliveMs: 20000, Hash: p.Hash(), Picture: p, Restart: r.restarts && kind == beat.Goodbye,
 		Others: []beat.Witness{{Region: there, Session: r.sessions[there] != nil, AckAgeMs: age}},
@@ -280,7 +281,7 @@ func (m *mesh) end(r *relay, n *region) {
 	r.sessions[n.name] = nil
 	if u != nil && !r.cut[n.name] {
 		n.do(&presence.Ended{Conn: u.conn, ID: beat.Identity{Store: r.store, Relay: "r1"}, Death: beat.Death{
-			V: beat.Wire, Incarnation: beat.Incarnation{1}, Boot: beat.Boot{r.boot}, Epoch: u.epoch,
+			V: beat.Wire, Incarnation: beat.Incarnation{r.disk}, Boot: beat.Boot{r.boot}, Epoch: u.epoch,
 		}})
 	}
 }

@@ -237,7 +237,7 @@ func (p *Presence) loadStore(item *StoreItem) {
 
 func (p *Presence) loadHost(s *store, hd *hostDoc) {
 	h := p.host(s, hd.Host)
-	h.relayed, h.relay, h.number, h.seen = true, hd.State, hd.Number, hd.Seen
+	h.relayed, h.listed, h.relay, h.number, h.seen = true, true, hd.State, hd.Number, hd.Seen
 	h.intervalMs = uint32(hd.IntervalMs) //nolint:gosec // checked
 	if hd.Bye != 0 {
 		h.bare, h.bareAt = beat.Stopped, hd.Bye

@@ -99,7 +99,7 @@ func (m *mesh) act(w []string) error {
 }
 
 // relayLine does "relay demo starts pos1 pos2", "relays 01 to 12 start" as
-// "relay s 12 start", and "relay s* killed|unpowered|bye|cloned|copied|metered".
+// "relay s 12 start", and "relay s* killed|unpowered|bye|cloned|copied|metered|loses its disk".
 func (m *mesh) relayLine(w []string) error {
 	if n, err := strconv.Atoi(w[2]); err == nil {
 		for i := range n {
@@ -123,6 +123,10 @@ func (m *mesh) relayLine(w []string) error {
 				m.report(r, n, beat.Goodbye)
 			}
 			m.stopRelay(r, true)
+		case "loses": // its disk, and starts with an empty one
+			m.stopRelay(r, true)
+			r.disk, r.hosts = r.disk+1, nil
+			m.startRelay(r.store, nil)
 		case "metered": // it reports each minute
 			r.every = time.Minute
 			for _, n := range m.regions {
@@ -158,7 +162,7 @@ func (m *mesh) copyRelay(r *relay, running bool) {
 func (m *mesh) startRelay(store beat.StoreID, hosts []string) {
 	r := m.relays[string(store)]
 	if r == nil {
-		r = &relay{name: string(store), store: store, epoch: &m.epoch, every: reportEvery, sessions: map[beat.Region]*uplink{}, cut: map[beat.Region]bool{}, acked: map[beat.Region]time.Duration{}}
+		r = &relay{name: string(store), store: store, epoch: &m.epoch, every: reportEvery, disk: 1, sessions: map[beat.Region]*uplink{}, cut: map[beat.Region]bool{}, acked: map[beat.Region]time.Duration{}}
 		m.relays[r.name] = r
 	}
 	r.up = true
