@@ -108,15 +108,15 @@ func (s *session) pubacked() {
 	}
 }
 
-// over is the end of a connection that this side did not want. One that comes
-// while entries wait for their PUBACK may be the region's only way to refuse
-// them.
+// over is the end of a connection that this side did not want. It may be the
+// region's only way to refuse entries that wait for their PUBACK.
 func (s *session) over() ending {
-	if s.Entries() == 0 {
+	entries := s.Refused(s.group.now())
+	if entries == 0 {
 		return lost
 	}
 	s.group.metrics.refused.WithLabelValues(string(s.link.region.Region)).Inc()
-	if s.link.limit.Refused(s.Entries()) {
+	if s.link.limit.Refused(entries) {
 		s.silence()
 	}
 	return lost

@@ -6,6 +6,10 @@ import "time"
 // none: the other region may take them, and the picture goes on.
 const Silence = 10 * time.Minute
 
+// refusesWithin is how soon after a report a region closes that refuses it: it
+// reads the report first, and a slow path is a second or two long.
+const refusesWithin = 3 * time.Second
+
 // Limiter shrinks the journal's part of reports that a region refuses. MQTT
 // 3.1.1 cannot say why: a refusal is a connection that the region closes while
 // such a report is not acknowledged.

@@ -174,9 +174,15 @@ func (s *Session) Pubacked() (sent time.Duration, entries int) {
 	return d.sent, d.entries
 }
 
-// Entries is how many bytes of entries are on their way: a connection that the
-// region closes meanwhile may be its only way to refuse them.
-func (s *Session) Entries() int { return s.waiting.entries }
+// Refused is how many bytes of entries a region may refuse by closing the
+// connection now, its only way to: those that left shortly before. A path that
+// breaks later says nothing of them.
+func (s *Session) Refused(now time.Duration) (entries int) {
+	if now-s.waiting.sent > refusesWithin {
+		return 0
+	}
+	return s.waiting.entries
+}
 
 // Births says whether an ack is the one that opens this session: the first of
 // its epoch. Opened has to follow if nothing speaks against it.

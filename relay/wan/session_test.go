@@ -160,6 +160,18 @@ func TestARefusedJournalIsHalvedThenSilent(t *testing.T) {
 	}
 }
 
+// A path that breaks while a report waits for long says nothing of its entries.
+func TestAPathThatBreaksRefusesNothing(t *testing.T) {
+	s := wan.NewSession(wan.Times{ReportEvery: 15 * time.Second, AckTimeout: 10 * time.Second}, beat.Incarnation{1}, 1)
+	s.Sent(time.Minute, &beat.Report{}, 900)
+	if n := s.Refused(time.Minute + 200*time.Millisecond); n != 900 {
+		t.Errorf("closed at once: %d bytes, want 900", n)
+	}
+	if n := s.Refused(time.Minute + 8*time.Second); n != 0 {
+		t.Errorf("broken after 8 s: %d bytes, want 0", n)
+	}
+}
+
 // A session that would not ask for a batch does not watch the courier's clock.
 func TestASessionGathersOnlyWhenNothingElseIsDue(t *testing.T) {
 	s := wan.NewSession(wan.Times{ReportEvery: 15 * time.Second, AckTimeout: 10 * time.Second}, beat.Incarnation{1}, 1)

@@ -187,8 +187,10 @@ func (l *uplink) take(k packet) {
 
 // lost is the end of a connection that the relay did not want.
 func (l *uplink) lost() {
-	if l.session != nil && l.session.Entries() > 0 && l.limit.Refused(l.session.Entries()) {
-		l.silence()
+	if l.session != nil {
+		if entries := l.session.Refused(l.u.r.w.now); entries > 0 && l.limit.Refused(entries) {
+			l.silence()
+		}
 	}
 	l.over(false)
 }
