@@ -51,6 +51,8 @@ func (t *Truth) mustEnd(x *Told) bool {
 		return x.Kind == "region-down" && t.regionsWell(x.At)
 	}
 	st := &t.stores[x.Store]
+	// Two relays or computers tell two stories (P14, L1), a torn disk forgot one
+	// (L2), and what flaps is quiet for ten minutes (I8).
 	if st.odd || st.torn(x.At, t.End) || x.Host >= 0 && len(st.hosts[x.Host].two.spans) > 0 || t.changes(x.Store, x.Host, t.End) >= 4 {
 		return false
 	}

@@ -156,6 +156,8 @@ func (t *Truth) underStore(x *Told) bool {
 // true.
 func (t *Truth) untrue(x *Told, from time.Duration) string {
 	st := &t.stores[x.Store]
+	// Two relays or computers tell two stories (P14, L1), and a torn disk forgot one
+	// (L2); the store itself is judged by its sessions, whatever its disk.
 	if st.odd || x.Kind != "store-down" && st.torn(from, x.At) || x.Host >= 0 && st.hosts[x.Host].two.held(from, x.At, tail) {
 		return ""
 	}

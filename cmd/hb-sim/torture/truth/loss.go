@@ -134,7 +134,7 @@ func (t *Truth) undisturbed(from, bound time.Duration) time.Duration {
 func (t *Truth) loss() {
 	for s := range t.stores {
 		st := &t.stores[s]
-		if st.odd {
+		if st.odd { // neither relay's end is the store's (P14)
 			continue
 		}
 		if st.relayed {
@@ -183,7 +183,7 @@ func (t *Truth) sightless(s int, d span) (end time.Duration) {
 func (t *Truth) hostLoss(s, i int) {
 	st := &t.stores[s]
 	h := &st.hosts[i]
-	if h.moved {
+	if h.moved { // every way that it was seen by must expire (P13): nobody here knows when
 		return
 	}
 	bound := max(h.interval*3/2, h.interval+min(max(h.interval/10, 2*time.Second), time.Minute)) + hostBound
@@ -191,6 +191,8 @@ func (t *Truth) hostLoss(s, i int) {
 		bound += askBound
 	}
 	for _, d := range slices.Concat(h.dead.spans, h.cable.spans) {
+		// A goodbye promises to return (P10), a double beats for it (L1), a torn disk
+		// does not know it (L2).
 		if d.from == 0 || h.bye.held(d.from, d.until, 0) || h.two.held(d.from, d.until, tail) || st.torn(d.from, d.until) {
 			continue
 		}
@@ -202,6 +204,12 @@ func (t *Truth) hostLoss(s, i int) {
 			d.from = max(d.from, heard)
 		}
 		t.mustTell(s, i, d, bound)
+	}
+	for _, d := range h.failing.spans { // one that lives, and says that it is unwell
+		if !h.dead.held(d.from, d.until, 0) && !h.cable.held(d.from, d.until, 0) && !h.two.held(d.from, d.until, tail) &&
+			!st.torn(d.from, d.until) && !st.down.again(d.from, d.until, warmUp) && t.sightless(s, d) == 0 {
+			t.mustTell(s, i, d, bound)
+		}
 	}
 }
 

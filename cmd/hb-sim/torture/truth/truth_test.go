@@ -134,6 +134,10 @@ func TestJudges(t *testing.T) {
 			h.Failing(30*s, 0, 0, false)
 			told(h, 145*s, "open", "host-failing", 1, func(x *truth.Told) { x.Host = 0 })
 		}, truth.Falsity},
+		{"a host says that it is unwell, and nobody is told", func(h *truth.Truth) {
+			h.Failing(100*s, 0, 0, true)
+			h.Failing(200*s, 0, 0, false)
+		}, truth.Loss},
 		{"that a host is well again is not told", func(h *truth.Truth) {
 			h.Failing(100*s, 0, 0, true)
 			h.Failing(200*s, 0, 0, false)
