@@ -26,6 +26,9 @@ const (
 	byWebhook = "webhook"
 )
 
+// seenFor is for how many seconds SQS shows a message once: longer than any test.
+const seenFor = 12 * 60 * 60
+
 // sighting is one transition as it reached the observer.
 type sighting struct {
 	item
@@ -90,7 +93,7 @@ func (o *observer) read(queue *sqs.Client, url *string) {
 	o.t.Cleanup(func() { stop(); reading.Wait() })
 	reading.Go(func() {
 		for ctx.Err() == nil {
-			out, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1, VisibilityTimeout: 600})
+			out, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1, VisibilityTimeout: seenFor})
 			if err != nil {
 				select {
 				case <-ctx.Done():

@@ -88,7 +88,7 @@ func newMailbox(m *mesh) *mailbox {
 func (b *mailbox) read(ctx context.Context, r beat.Region, queue *sqs.Client, url *string) {
 	for ctx.Err() == nil {
 		out, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1, VisibilityTimeout: 600, MessageAttributeNames: []string{"All"},
+			QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1, VisibilityTimeout: seenFor, MessageAttributeNames: []string{"All"},
 		})
 		if err != nil {
 			select {

@@ -201,7 +201,7 @@ func killAround(f *field, rounds int) {
 			f.traps[r].set(step{}, nil)
 		}
 		f.seen.told(patienceWounded, out, "open")
-		beat(600_000)
+		beat(43_200_000) // it is not to be missed again while the test lasts
 		f.seen.back(out)
 		f.seen.told(patienceWounded, out, "recovered")
 		f.healed()
