@@ -146,6 +146,7 @@ func (b *Broker) nodeOptions() node.Options {
 		b.records.local = append([]incident.Channel(nil), i.Local...)
 	}
 	o.Link.Call, o.Link.Mail = b.o.AskTimeout, b.o.MailTimeout
+	o.Link.ReadEvery = min(o.Link.ReadEvery, b.o.MailTimeout/5) // two readings, two replications, and room
 	l := &o.Lease
 	l.For, l.Renew, l.Address = b.o.LeaseFor, b.o.LeaseRenew, b.o.NodeURL
 	l.Yields, l.Above = b.o.Yields, b.o.TermAbove

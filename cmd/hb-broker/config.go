@@ -84,7 +84,7 @@ type times struct {
 	SettleMax time.Duration `yaml:"settleMax" help:"after how long a node that starts has settled at the latest, while stores still come back"`
 	Reask     time.Duration `yaml:"reask" help:"how often a question without a final answer is repeated"`
 	Ask       time.Duration `yaml:"ask" help:"how long the other region has to answer"`
-	Mail      time.Duration `yaml:"mail" help:"how long the other region has to answer through the table, where it does not answer by HTTPS"`
+	Mail      time.Duration `yaml:"mail" help:"how long the other region has to answer through the table, where it does not answer by HTTPS; letters are looked for every fifth of it, and every 3 s at least"`
 	Blind     time.Duration `yaml:"blind" help:"how long after a loss home tells without the other region's answer"`
 	Gather    time.Duration `yaml:"gather" help:"how long what happens in a store waits for more, to be one message"`
 	GatherLan time.Duration `yaml:"gatherLan" help:"the same once two hosts of a store have vanished: then its LAN may be dead"`
