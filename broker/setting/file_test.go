@@ -71,3 +71,24 @@ func TestErrorsNameFileLineAndKey(t *testing.T) {
 		}
 	}
 }
+
+// A file of levels within each other is an error with its line: the parser would
+// run out of its stack.
+func TestAFileThatIsTooDeepIsRefused(t *testing.T) {
+	var steps strings.Builder
+	for i := range 200 {
+		steps.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	for what, text := range map[string]string{
+		"brackets":       strings.Repeat("[", 300_000),
+		"braces":         strings.Repeat("{a: ", 300_000),
+		"dashes":         strings.Repeat("- ", 300_000),
+		"question marks": strings.Repeat("? ", 100_000) + "a",
+		"tags":           strings.Repeat("!a ", 300_000) + "a",
+		"indentation":    steps.String(),
+	} {
+		if _, err := setting.ParseFile("stores.yaml", []byte("stores:\n  demo:\n    tags:\n"+text)); err == nil || !strings.Contains(err.Error(), "levels within each other") || !strings.HasPrefix(err.Error(), "stores.yaml:") {
+			t.Errorf("%s: %.200v", what, err)
+		}
+	}
+}
