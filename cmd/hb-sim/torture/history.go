@@ -19,6 +19,10 @@ const audits = 4
 // skewMost is what a node's wall clock may be wrong by: entries are dated by it.
 const skewMost = time.Hour
 
+// drained is how long an entry may wait in a journal: a batch of the other region,
+// then its own.
+const drained = 2*batchTimeout + time.Second
+
 // entryOf is an entry for the truth.
 func entryOf(s *store, inc beat.Incarnation, t *beat.Transition) truth.Entry {
 	e := truth.Entry{Store: s.index, Incarnation: inc.String(), Number: uint64(t.Number), Until: uint64(t.Until)}
@@ -58,7 +62,7 @@ func (t *witness) freed(r *relay, through beat.Number) {
 func (t *witness) history() {
 	w := t.w
 	for _, s := range w.stores {
-		if r := s.relay; r != nil && r.up && !r.stalled && !r.disk.full && !r.links.silent() {
+		if r := s.relay; r != nil && r.up && !r.stalled && !r.disk.full && !r.links.silent() && w.now-r.wrote > drained {
 			depth, _ := r.disk.Backlog()
 			t.truth.Backlog(s.index, depth)
 		}

@@ -39,6 +39,7 @@ type relay struct {
 	ticked      time.Duration // when it looked at its clock last, if it stood still since; else 0
 	armed       time.Duration
 	wake        func() // woken, once and for all
+	wrote       time.Duration // its last entry
 	inbox       []func()
 	outs        []roster.Out
 }
@@ -181,6 +182,7 @@ func (r *relay) handle(outs []roster.Out) {
 		}
 	}
 	if len(entries) > 0 {
+		r.wrote = r.w.now
 		r.later(syncAfter, func() {
 			_ = r.disk.Append(entries) // a full disk counts what it refuses
 			r.links.written()

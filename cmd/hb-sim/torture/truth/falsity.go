@@ -277,6 +277,7 @@ func (t *Truth) changes(s, h int, at time.Duration) (n int) {
 		if h < 0 || i == h {
 			count(&st.hosts[i].dead)
 			count(&st.hosts[i].cable)
+			count(&st.hosts[i].failing)
 		}
 	}
 	return n

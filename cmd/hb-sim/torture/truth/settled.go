@@ -144,10 +144,16 @@ func (t *Truth) emptied() {
 		if x.letters > 0 {
 			t.Fail(Bounds, t.End, fmt.Sprintf("%d letters were written to region %d, and the link is well", x.letters, g))
 		}
-		if x.notices > 0 && t.undisturbed(t.Quiet, afterWord) <= t.End {
+		if x.notices > 0 && t.undisturbed(t.Quiet, afterWord) <= t.End && !t.flaps() {
 			t.Fail(Convergence, t.End, fmt.Sprintf("region %d has not sent %d notices", g, x.notices))
 		}
 	}
+}
+
+// flaps says whether people were told of something that flaps: what else is told of
+// it waits until it was calm for 10 minutes (I8).
+func (t *Truth) flaps() bool {
+	return slices.ContainsFunc(t.told, func(x Told) bool { return x.Kind == "flapping" })
 }
 
 // openedApart says whether the regions could talk by neither way, not even by the
