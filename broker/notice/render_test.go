@@ -428,21 +428,3 @@ func TestRetiredHost(t *testing.T) {
 		t.Fatalf("title %q, %v", m.Title, err)
 	}
 }
-
-// One line of what happened has a title's words, and names its subject in full.
-func TestSays(t *testing.T) {
-	for _, c := range []struct {
-		i      incident.Incident
-		change incident.Change
-		want   string
-	}{
-		{incident.Incident{Kind: incident.HostMissing, Store: "demo", Host: "pos3"}, incident.Opened, "Hosts missing [demo/pos3]"},
-		{incident.Incident{Kind: incident.HostMissing, Store: "demo", Host: "pos3", Ended: incident.Stopped}, incident.Recovered, "Hosts stopped [demo/pos3]"},
-		{incident.Incident{Kind: incident.RegionDown, Region: "us-west-2"}, incident.Recovered, "Region back [us-west-2]"},
-		{incident.Incident{Kind: incident.RelayDead, Store: "demo"}, incident.Changed, "Relay dead [demo], open before"},
-	} {
-		if got := notice.Says(&c.i, c.change); got != c.want {
-			t.Errorf("got %q, want %q", got, c.want)
-		}
-	}
-}

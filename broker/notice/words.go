@@ -149,7 +149,7 @@ func (b bunch) line(it *incident.Item, o RenderOptions) string {
 		return out + "."
 	}
 	if it.Kind == incident.StoreLan || it.Region != "" {
-		return out + explained(it) + " since " + since + "." + lost(it)
+		return out + past(it.Kind) + " since " + since + ": " + explained(it) + lost(it)
 	}
 	out += present(it.Kind) + " " + since
 	if u := time.Duration(it.SinceUncertaintyMs) * time.Millisecond; u > 0 {
@@ -162,19 +162,19 @@ func (b bunch) line(it *incident.Item, o RenderOptions) string {
 	return out
 }
 
-// explained is what a fault of a LAN or a region means.
+// explained is what a fault of a LAN or a region means, and where to look.
 func explained(it *incident.Item) string {
 	switch it.Kind {
 	case incident.StoreLan:
-		return "the relay lives, and its hosts vanished together"
+		return "the relay lives, and its hosts vanished together."
 	case incident.RegionDown:
-		return "it does not answer, and no relay reaches it"
+		return "it does not answer, and no relay reaches it."
 	case incident.RegionPath:
-		return "many stores do not reach it, and the other region sees them: look at its certificate, DNS and network"
+		return "the other region sees them. Look at its certificate, DNS and network."
 	case incident.RegionBlind:
-		return "it sees neither many of its stores nor the other region"
+		return "it sees neither many of its stores nor the other region."
 	default:
-		return "in trouble"
+		return "look at the page."
 	}
 }
 
@@ -227,6 +227,16 @@ func past(k incident.Kind) string {
 		return "expected"
 	case incident.Flapping:
 		return "flapping"
+	case incident.StoreLan:
+		return "without its LAN"
+	case incident.Conflict:
+		return "two relays with one identity"
+	case incident.RegionDown:
+		return "down"
+	case incident.RegionPath:
+		return "not reached by many stores"
+	case incident.RegionBlind:
+		return "blind"
 	default:
 		return "in trouble"
 	}
@@ -240,6 +250,12 @@ func back(it *incident.Item) string {
 		return "said goodbye"
 	case it.Kind == incident.HostFailing:
 		return "well"
+	case it.Kind == incident.NeverSeen:
+		return "seen"
+	case it.Kind == incident.Flapping:
+		return "calm"
+	case it.Kind == incident.Conflict:
+		return "one relay again"
 	default:
 		return "back"
 	}
