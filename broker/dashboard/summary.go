@@ -121,10 +121,10 @@ func headline(s Summary, open Counts) (Level, string) {
 		count(open.Missing, "host missing", "hosts missing"),
 		count(open.Failing, "host failing", "hosts failing"),
 	); bad != "" {
-		return Bad, bad
+		return Bad, noted(bad, "and", s.Notes)
 	}
 	if s.Stores.Total == 0 {
-		return Warn, but("No store has reported yet", s.Notes)
+		return Warn, noted("No store has reported yet", "but", s.Notes)
 	}
 	level, line := Well, stateLine(s, open)
 	doubt := some(
@@ -138,7 +138,7 @@ func headline(s Summary, open Counts) (Level, string) {
 	if len(s.Notes) > 0 {
 		level = Warn
 	}
-	return level, but(line, s.Notes)
+	return level, noted(line, "but", s.Notes)
 }
 
 // stateLine says that everything that is expected is up.
@@ -155,14 +155,16 @@ func stateLine(s Summary, open Counts) string {
 			count(open.Stopped, "stopped", "stopped"), count(open.Unknown, "unknown", "unknown"))
 }
 
-func but(line string, notes []Note) string {
-	switch len(notes) {
-	case 0:
+// noted adds the gravest trouble of the mesh itself to a line.
+func noted(line, by string, notes []Note) string {
+	if len(notes) == 0 {
 		return line
-	case 1:
-		return line + ", but " + notes[0].Text
 	}
-	return fmt.Sprintf("%s, but %s (and %d more)", line, notes[0].Text, len(notes)-1)
+	line += ", " + by + " " + notes[0].Text
+	if len(notes) > 1 {
+		line += fmt.Sprintf(" (and %d more)", len(notes)-1)
+	}
+	return line
 }
 
 // notes are the troubles of the mesh itself.

@@ -46,6 +46,7 @@ func TestTheHeadlineSaysInWordsWhetherAllIsWell(t *testing.T) {
 		{[]dashboard.Store{with("suspect", dashboard.Counts{}), with("unknown", dashboard.Counts{})}, nil, dashboard.Warn, "Nothing known to be down · 1 store being checked, 1 store unknown"},
 		{[]dashboard.Store{up, up}, []dashboard.Region{self, cut}, dashboard.Warn, "All 2 stores up · 16 hosts up, but the link to us-west-2 is cut"},
 		{[]dashboard.Store{up}, []dashboard.Region{self, gone}, dashboard.Warn, "1 store up · 8 hosts up, but us-west-2 does not answer"},
+		{[]dashboard.Store{with("down", dashboard.Counts{Covered: 8})}, []dashboard.Region{self, gone}, dashboard.Bad, "1 store down, and us-west-2 does not answer"},
 		{[]dashboard.Store{up}, []dashboard.Region{settling}, dashboard.Warn, "1 store up · 8 hosts up, but us-east-1 is settling and judges nothing yet (and 1 more)"},
 	} {
 		got := dashboard.Summarize(dashboard.Overview{Regions: c.regions}, c.stores)
