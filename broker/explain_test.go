@@ -71,6 +71,9 @@ func TestARegionExplainsWithWhatOperatorsSaid(t *testing.T) {
 	if len(e.Evidence) != 1 || len(e.Evidence[0].Facts) < 5 || len(e.Next) < 2 {
 		t.Errorf("%s", raw)
 	}
+	if _, raw = ask(t, "GET", base+"/v1/explain?store=alex", ""); !strings.Contains(string(raw), "No incident of the store itself is open.") {
+		t.Errorf("%s", raw)
+	}
 	_, raw = ask(t, "GET", base+"/v1/stores", "")
 	if !strings.Contains(string(raw), `"city":"Berlin"`) || !strings.Contains(string(raw), `"maintenance":"`) {
 		t.Errorf("%s", raw)

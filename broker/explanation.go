@@ -196,7 +196,11 @@ func (w *words) comings(host beat.HostID) {
 // incidents say what people were told, and what holds notices back.
 func (w *words) incidents(fleet *setting.Fleet) {
 	if len(w.k.incidents) == 0 {
-		w.say("No incident of it is open.")
+		of := "it"
+		if w.e.Host == "" {
+			of = "the store itself"
+		}
+		w.say("No incident of %s is open.", of)
 	}
 	for i := range w.k.incidents {
 		x := &w.k.incidents[i]
