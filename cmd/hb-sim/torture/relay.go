@@ -38,7 +38,7 @@ type relay struct {
 	links       uplinks
 	ticked      time.Duration // when it looked at its clock last, if it stood still since; else 0
 	armed       time.Duration
-	wake        func() // woken, once and for all
+	wake        func()        // woken, once and for all
 	wrote       time.Duration // its last entry
 	inbox       []func()
 	outs        []roster.Out
