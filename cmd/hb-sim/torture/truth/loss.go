@@ -190,7 +190,7 @@ func (t *Truth) hostLoss(s, i int) {
 	if h.direct {
 		bound += askBound
 	}
-	for _, d := range slices.Concat(h.dead.spans, h.cable.spans) {
+	for _, d := range either(&h.dead, &h.cable) {
 		// A goodbye promises to return (P10), a double beats for it (L1), a torn disk
 		// does not know it (L2).
 		if d.from == 0 || h.bye.held(d.from, d.until, 0) || h.two.held(d.from, d.until, tail) || st.torn(d.from, d.until) {

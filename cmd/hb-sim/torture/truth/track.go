@@ -1,6 +1,10 @@
 package truth
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // span is a time in which something held; until is never while it lasts.
 type span struct{ from, until time.Duration }
@@ -52,4 +56,21 @@ func (t *track) again(from, until, tail time.Duration) bool {
 		}
 	}
 	return false
+}
+
+// either are the spans in which one or the other held.
+func either(a, b *track) (all []span) {
+	if len(b.spans) == 0 {
+		return a.spans
+	}
+	both := slices.Concat(a.spans, b.spans)
+	slices.SortFunc(both, func(x, y span) int { return cmp.Compare(x.from, y.from) })
+	for _, x := range both {
+		if n := len(all); n > 0 && x.from <= all[n-1].until {
+			all[n-1].until = max(all[n-1].until, x.until)
+		} else {
+			all = append(all, x)
+		}
+	}
+	return all
 }
