@@ -12,6 +12,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker"
 	"github.com/hb-mesh/hb-mesh/broker/credential"
+	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo/wire"
 	"github.com/hb-mesh/hb-mesh/relay"
@@ -143,6 +144,9 @@ func (d *Demo) newRegion(r beat.Region, l *life) (program, error) {
 	o.Table = &tappedTable{to: &fusedTable{d.tables[r], d.fuses[r]}, tap: l.tap}
 	for _, c := range d.channels[r] {
 		o.Channels = append(o.Channels, &tappedChannel{Channel: c, tap: l.tap})
+	}
+	if d.o.Webhook != "" { // for programs, as in a broker's configuration
+		o.Programs = []incident.Channel{webhookName}
 	}
 	o.Keys = staticKeys()
 	o.Grace, o.Settle, o.Blind, o.Takeover, o.AskTimeout = grace, settle, d.blindFor(), takeover, askTimeout

@@ -18,6 +18,8 @@ type event struct {
 		SeenFrom []string `json:"seenFrom"`
 		Items    []item   `json:"items"`
 		More     int      `json:"more"`
+		// Suppressed: people were not told.
+		Suppressed bool `json:"suppressed"`
 	} `json:"data"`
 }
 
@@ -90,6 +92,13 @@ func (r *receiver) messages() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.events)
+}
+
+// suppressed says whether people were not told of the last message.
+func (r *receiver) suppressed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.events) > 0 && r.events[len(r.events)-1].Data.Suppressed
 }
 
 // of is how many messages after the first n are about a change.

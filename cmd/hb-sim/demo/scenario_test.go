@@ -25,6 +25,7 @@ func TestAVisitorBreaksTheMesh(t *testing.T) {
 		"registers": {
 			{"the demo is up: one store, eight hosts, three answers", upScene},
 			{"a register that is unplugged is missed once, and its return is told", registerScene},
+			{"what is silenced is told to programs alone", silenceScene},
 			{"hb-api's crontab goes on at the relay and at a region", curlScene},
 			{"the control takes no orders of strangers", controlScene},
 		},
@@ -85,6 +86,19 @@ func registerScene(m *mesh) {
 	if screen := m.screen.String(); !strings.Contains(screen, "Hosts missing") || !strings.Contains(screen, "pos3") {
 		m.t.Errorf("the screen does not say so:\n%s", screen)
 	}
+}
+
+// silenceScene: the webhook is for programs, and hears of what people are not told.
+func silenceScene(m *mesh) {
+	said := strings.Fields(m.hbctl("silence", "demo/pos8", "--for", "1h"))
+	m.unplug("register/pos8")
+	m.expect(12*time.Second, "demo", "pos8", "host-missing open")
+	if screen := m.screen.String(); !m.hook.suppressed() || strings.Contains(screen, "pos8]") {
+		m.t.Errorf("people were told, suppressed %t:\n%s", m.hook.suppressed(), screen)
+	}
+	m.plug("register/pos8")
+	m.expect(8*time.Second, "demo", "pos8", "host-missing open", "host-missing recovered")
+	m.hbctl("silence", "end", said[len(said)-1])
 }
 
 func foreignScene(m *mesh) {

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker"
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
 	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/demo/fleet"
@@ -126,6 +127,10 @@ func (s *screen) banner(d *Demo) {
 	})
 	if n := d.o.Stores; n > 1 {
 		table([][]string{{hbctl + storesPrefix + strconv.Itoa(n), fmt.Sprintf("all %d stores lose power at once: a few messages that list them", n)}})
+	}
+	fmt.Fprint(s.w, "\nThe mesh is quicker here than by its defaults, which the README tells.")
+	if d.o.Stores <= fewStores {
+		fmt.Fprintf(s.w, " And %d messages of a minute go at once (there: %d; the others wait for a digest).", visitorBurst, broker.DefaultOptions().Burst)
 	}
 	fmt.Fprint(s.w, "\nNotices appear here, on the dashboard, and with --webhook URL. Ctrl-C ends the demo.\n\n")
 }
