@@ -53,7 +53,7 @@ func (a *api) Overview() dashboard.Overview {
 	ready := c.ready
 	if ready {
 		sessions, settled = c.presence.Sessions(), c.presence.Settled()
-		for _, i := range c.book.Incidents(false) {
+		for _, i := range incident.Folded(c.book.Incidents(false)) {
 			if len(o.Incidents) < shownIncidents {
 				o.Incidents = append(o.Incidents, dashboard.Incident{Incident: i, Home: c.home(i.Store), Held: held(fleet, &i, now)})
 			}
