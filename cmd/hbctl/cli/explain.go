@@ -2,6 +2,8 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -49,6 +51,9 @@ func (c *explainCmd) Run(s *session) error {
 	}
 	var raw json.RawMessage
 	if err := s.api.get(s.ctx, "/v1/explain", query, &raw); err != nil {
+		if f := (*failure)(nil); !isHost && errors.As(err, &f) && f.status == http.StatusNotFound {
+			f.hint = s.hostsNamed(store)
+		}
 		return err
 	}
 	if s.out.json {
@@ -59,6 +64,29 @@ func (c *explainCmd) Run(s *session) error {
 		return &failure{exit: ExitFailed, what: "read the answer", err: err, hint: "is the region of another version? --json shows what it says"}
 	}
 	return e.print(s.out)
+}
+
+// hostsNamed is what to type where a store that nobody knows may be a host's name.
+func (s *session) hostsNamed(name string) string {
+	hint := "a host is named with its store: hbctl explain STORE/HOST; hbctl hosts lists them"
+	var page struct {
+		Items []hostRow `json:"items"`
+		Next  string    `json:"next"`
+	}
+	// One page only: a fleet may have a million hosts.
+	if err := s.api.get(s.ctx, "/v1/hosts", url.Values{"limit": {pageLimit}}, &page); err != nil || page.Next != "" {
+		return hint
+	}
+	var stores []string
+	for i := range page.Items {
+		if page.Items[i].Host == name {
+			stores = append(stores, page.Items[i].Store)
+		}
+	}
+	if len(stores) != 1 {
+		return hint
+	}
+	return "a host is named with its store: hbctl explain " + subject(stores[0], name)
 }
 
 func (e *explanation) print(p *printer) error {

@@ -142,3 +142,13 @@ func TestARuleOfNothingIsWarnedOf(t *testing.T) {
 		t.Errorf("exit %d, %s%s", got.status, got.stdout, got.stderr)
 	}
 }
+
+// Whoever types a host's name alone is told its full name, where it is the only one.
+func TestAHostWithoutItsStoreIsExplained(t *testing.T) {
+	f := region(t, answers{"GET /v1/hosts": `{"items":[{"store":"demo","host":"pos3"},{"store":"demo","host":"pos4"},{"store":"alex","host":"pos4"}],"next":""}`})
+	for name, want := range map[string]string{"pos3": "hbctl explain demo/pos3\n", "pos4": "hbctl explain STORE/HOST;", "pos5": "hbctl explain STORE/HOST;"} {
+		if got := hbctl(t, "explain", name, "--addr", f.URL); got.status != cli.ExitFailed || !strings.Contains(got.stderr, want) {
+			t.Errorf("%s: exit %d, %s", name, got.status, got.stderr)
+		}
+	}
+}
