@@ -19,7 +19,8 @@ var mesh = answers{
 		{"store":"berlin-1","state":"down","since":"2026-03-01T11:58:00Z","reason":"lost in both regions","home":"us-west-2","hosts":{"covered":8},
 		 "paths":[{"region":"us-east-1","view":"lost"},{"region":"us-west-2","view":"lost"}]}],"next":"page2"}`,
 	"GET /v1/stores page2": `{"items":[
-		{"store":"demo","state":"up","since":"2026-02-27T11:00:00Z","reason":"the relay reports here","lastReport":"2026-03-01T11:59:59Z","home":"us-east-1","hosts":{"up":7,"missing":1}}],"next":""}`,
+		{"store":"demo","state":"up","since":"2026-02-27T11:00:00Z","reason":"the relay reports here","lastReport":"2026-03-01T11:59:59Z","home":"us-east-1","hosts":{"up":7,"missing":1},
+		 "paths":[{"region":"us-east-1","view":"open"},{"region":"us-west-2"}]}],"next":""}`,
 	"GET /v1/hosts": `{"items":[
 		{"store":"demo","host":"pos1","state":"up","intervalMs":30000,"lastBeat":"2026-03-01T11:59:58Z","via":"relay","since":"2026-03-01T10:59:55Z"},
 		{"store":"demo","host":"pos3","state":"failing","intervalMs":600000,"lastBeat":"2026-03-01T11:59:30Z","via":"direct","since":"2026-03-01T11:00:00Z",

@@ -50,9 +50,7 @@ func (c *storesListCmd) Run(s *session) error {
 	return show(s.out, items, head, none, func(r storeRow) []string {
 		paths := make([]string, 0, len(r.Paths))
 		for _, p := range r.Paths {
-			if p.View != "" { // else nobody has asked yet
-				paths = append(paths, p.Region+" "+p.View)
-			}
+			paths = append(paths, p.Region+" "+cmp.Or(p.View, "not asked"))
 		}
 		return []string{r.Store, r.State, s.out.ago(r.Since), hostCounts(r), strings.Join(paths, ", "), r.Home, r.Reason}
 	})

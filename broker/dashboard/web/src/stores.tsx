@@ -78,7 +78,7 @@ function Card({ s, fixed }: { s: Store; fixed: boolean }) {
           <p class="facts muted">
             {s.relay && <span>Relay {s.relay}{s.relayVersion && ` ${s.relayVersion}`}</span>}
             {t?.report && <span>reported here <Ago t={t.report} /></span>}
-            {s.paths?.map((p) => p.view && <span key={p.region}><State state={paths[p.view] ?? "unknown"} word={`${p.region} ${p.view}`} /></span>)}
+            {s.paths?.map((p) => <span key={p.region}><State state={paths[p.view ?? ""] ?? "unknown"} word={`${p.region} ${p.view || "not asked"}`} /></span>)}
             {s.home && <span>{s.pinned ? "pinned to" : "home"} {s.home}</span>}
             {s.closed && s.opens && <span>opens <Moment t={s.opens} in={s.zone} /></span>}
             {s.maintenance && <span>in maintenance until <Moment t={s.maintenance} in={s.zone} /></span>}
