@@ -132,7 +132,11 @@ func (w *words) state(host beat.HostID) {
 	if k.store.State == presence.Down {
 		w.next(time.Time{}, "when its relay comes back this ends")
 	}
-	if n := k.store.Hosts[beat.Missing]; n > 0 {
+	switch n := k.store.Hosts[beat.Missing]; n {
+	case 0:
+	case 1:
+		w.say("One of its hosts is missing.")
+	default:
 		w.say("%d of its hosts are missing.", n)
 	}
 	if !k.settled {
