@@ -1,4 +1,4 @@
-package main
+package mutant
 
 import (
 	"fmt"
@@ -8,34 +8,21 @@ import (
 	"strings"
 )
 
-// mutant is one way to break the code.
-type mutant struct {
-	name string
-	// breaks says what must not be, by the name of the invariant first.
-	breaks string
-	// files are the changed files: their path in the module, and their text.
-	files map[string]string
-	// unfit is why it cannot be laid over the source; "": it can.
-	unfit string
-	// pkg is the package whose tests are run first; "": none are.
-	pkg string
-}
-
-// readPatches reads the mutants made by hand. A file says "breaks ...", and then
+// ReadPatches reads the mutants made by hand. A file says "breaks ...", and then
 // for each change "in FILE", optionally "at LINE" to begin behind that line, the
 // lines that go (-) and those that come (+); white space at their ends does not
 // count.
-func readPatches(root, dir string) ([]mutant, error) {
+func ReadPatches(root, dir string) ([]Mutant, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(names)
-	var all []mutant
+	var all []Mutant
 	for _, name := range names {
 		m, err := readPatch(root, name)
 		if err != nil { // the code has changed since: that must not hide the others
-			m.name, m.unfit = strings.TrimSuffix(filepath.Base(name), ".txt"), err.Error()
+			m.Name, m.Unfit = strings.TrimSuffix(filepath.Base(name), ".txt"), err.Error()
 		}
 		all = append(all, m)
 	}
@@ -48,18 +35,18 @@ type hunk struct {
 	old, new []string
 }
 
-func readPatch(root, name string) (mutant, error) {
+func readPatch(root, name string) (Mutant, error) {
 	text, err := os.ReadFile(name) //nolint:gosec // a file of the project
 	if err != nil {
-		return mutant{}, err
+		return Mutant{}, err
 	}
-	m := mutant{name: strings.TrimSuffix(filepath.Base(name), ".txt"), files: map[string]string{}}
+	m := Mutant{Name: strings.TrimSuffix(filepath.Base(name), ".txt"), Files: map[string]string{}}
 	var h *hunk
 	var hunks []*hunk
 	for line := range strings.SplitSeq(string(text), "\n") {
 		switch {
 		case strings.HasPrefix(line, "breaks "):
-			m.breaks = strings.TrimPrefix(line, "breaks ")
+			m.Breaks = strings.TrimPrefix(line, "breaks ")
 		case strings.HasPrefix(line, "in "):
 			h = &hunk{file: strings.TrimPrefix(line, "in ")}
 			hunks = append(hunks, h)
@@ -72,11 +59,11 @@ func readPatch(root, name string) (mutant, error) {
 			h.new = append(h.new, line[1:])
 		}
 	}
-	if m.breaks == "" || len(hunks) == 0 {
+	if m.Breaks == "" || len(hunks) == 0 {
 		return m, fmt.Errorf("it breaks nothing")
 	}
 	for _, h := range hunks {
-		if err := h.lay(root, m.files); err != nil {
+		if err := h.lay(root, m.Files); err != nil {
 			return m, err
 		}
 	}
