@@ -93,8 +93,10 @@ type step struct {
 	change Change
 	phase  phase
 	// asked counts the rounds of asking, so that an old timer finds out.
-	asked  int
-	askAt  time.Duration
+	asked int
+	askAt time.Duration
+	// given: the other region was told to tell it.
+	given  bool
 	notice *outgoing
 	// seenFrom are the regions whose evidence a recovery is.
 	seenFrom []beat.Region
@@ -172,9 +174,9 @@ func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 	}
 	if b.hasYielded(inc) {
 		inc.Teller = b.other()
-		delete(b.yielded, sub)
 	}
-	inc.fault = &step{inc: inc, k: 1, change: Opened}
+	inc.fault = &step{inc: inc, k: 1, change: Opened, given: b.hasYielded(inc)}
+	delete(b.yielded, sub)
 	b.open[sub], b.byID[id] = inc, inc
 	b.emit(&Happened{Incident: inc.Incident, Change: Opened})
 	b.changed(inc)

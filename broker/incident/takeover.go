@@ -63,6 +63,9 @@ func (b *Book) peerIs(state presence.PeerState) {
 // ask asks the other region; one that is dead does not answer: what it told
 // before, its marks in the table know.
 func (b *Book) ask(q asking) {
+	for _, s := range q.steps {
+		q.rounds = append(q.rounds, s.asked)
+	}
 	if b.peer == presence.PeerDead {
 		b.readMarks(q)
 		return
@@ -124,13 +127,16 @@ func items(steps []*step) []ToldItem {
 // here then, and about those of notices that are to be tried again.
 type asking struct {
 	steps   []*step
+	rounds  []int // of the steps' asking
 	notices []*outgoing
 }
 
-// asks says whether the question still matters to s: it waits for its telling,
-// or for another try.
-func (a asking) asks(s *step) bool {
-	return s.phase == held || s.phase == checking || s.carrier() != nil && slices.Contains(a.notices, s.carrier())
+// asks says whether the question still matters to its i-th step: it waits for
+// its telling, and was not asked about anew, or given up to the other region,
+// since; or it waits for another try.
+func (a asking) asks(i int) bool {
+	s := a.steps[i]
+	return (s.phase == held || s.phase == checking) && s.asked == a.rounds[i] || s.carrier() != nil && slices.Contains(a.notices, s.carrier())
 }
 
 // answered takes the other region's words (I3).
@@ -144,7 +150,7 @@ func (b *Book) answered(e *Answered) {
 	delete(b.asks, e.ID)
 	theirs := make(map[*outgoing]bool) // notices that the other region tells
 	for i, s := range q.steps {
-		if q.asks(s) {
+		if q.asks(i) {
 			word := e.Answer.Words[i]
 			if word == TellingMine {
 				theirs[s.carrier()] = true
@@ -235,7 +241,7 @@ func (b *Book) marksRead(e *MarksRead) {
 	delete(b.asks, e.ID)
 	for i, s := range q.steps {
 		switch {
-		case !q.asks(s):
+		case !q.asks(i):
 		case e.Failed || i >= len(e.Known):
 			if s.carrier() == nil {
 				b.take(s)
@@ -317,6 +323,9 @@ func (b *Book) word(item ToldItem) (Telling, Known) {
 		return w, Known{}
 	}
 	if w == TellingYours {
+		b.giveUp(s)
+	}
+	if w == TellingYours {
 		b.adopt(s, item.Incident, item.K)
 		if o := s.carrier(); o != nil {
 			o.given = true
@@ -327,6 +336,25 @@ func (b *Book) word(item ToldItem) (Telling, Known) {
 		k.Fault = b.reaching(s.inc.fault.on)
 	}
 	return w, k
+}
+
+// giveUp leaves a transition to the other region, which was told to tell it: what
+// was asked about it before counts no more, and it is asked after Takeover.
+func (b *Book) giveUp(s *step) {
+	switch s.phase {
+	case held, checking, gathering, digesting:
+	default:
+		return // it is final, or asked about before another try
+	}
+	if s.given && s.phase == held {
+		if s.askAt <= b.now.Mono {
+			b.askAfter(s, b.opt.AskAgain)
+		}
+		return
+	}
+	s.phase, s.given, s.inc.Teller = held, true, b.other()
+	s.inc.Waits = "is told by " + string(s.inc.Teller)
+	b.hold(s)
 }
 
 // reaching are those of some channels that reach somebody.
@@ -389,7 +417,7 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingSent
 	case s.phase == cancelled:
 		return TellingOver
-	case s.phase == held && item.Held && b.breaksTies(inc):
+	case s.phase == held && item.Held && !s.given && b.breaksTies(inc):
 		b.take(s) // each region takes the other for the teller
 		return TellingMine
 	case s.phase == held, s.phase == checking && !item.Held && !b.breaksTies(inc):
