@@ -8,6 +8,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/broker/record"
 	"github.com/hb-mesh/hb-mesh/broker/table"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/schedule"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -35,6 +36,9 @@ func (p *process) writeLease(o *lease.Write) {
 }
 
 func (p *process) claim(o *incident.Write) {
+	if o.Notice.Rev == 1 && momentOf(o) == schedule.Claims { // else it is of marks, which need no lease
+		p.w.truth.claimed(p, o)
+	}
 	wr := record.Notice(o.Notice, p.node.Term(), keep)
 	p.w.tables.write(p, &wr, func(err error) { p.step(&incident.Wrote{Op: o.Op, Result: bookResult(err)}) })
 }

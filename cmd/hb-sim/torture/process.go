@@ -44,7 +44,8 @@ type process struct {
 	door    bool // its MQTT door is open
 	stalled bool
 	yields  bool
-	drained bool // it is stopping on purpose
+	drained bool          // it is stopping on purpose
+	resumed time.Duration // when it last went on that stood still
 	// skew is what its wall clock is wrong by.
 	skew time.Duration
 
@@ -133,7 +134,7 @@ func (p *process) resume() {
 	if !p.up || !p.stalled {
 		return
 	}
-	p.stalled = false
+	p.stalled, p.resumed = false, p.w.now
 	p.w.truth.nodeReady(p)
 	life := p.life
 	p.step(nil)

@@ -163,6 +163,13 @@ func (t *witness) unfenced(p *process, o *incident.Publish) {
 	t.truth.Unfenced(t.w.now, p.region, t.w.tables.ailing[p.region] != ailment{}, "notice "+short(o.Notice.ID)+" of "+p.name)
 }
 
+// claimed says that a process claims a notice. What was due while it stood still
+// it does at once when it goes on, and the table knows better.
+func (t *witness) claimed(p *process, o *incident.Write) {
+	fenced := p.clock().Mono > p.node.Until() && p.resumed != t.w.now
+	t.truth.Claimed(t.w.now, fenced, "notice "+short(o.Notice.ID)+" of "+p.name)
+}
+
 // answerLost says that a channel took a notice, and that nobody knows.
 func (t *witness) answerLost(_ int, ch incident.Channel, n *incident.Notice) {
 	for i := range n.Items {

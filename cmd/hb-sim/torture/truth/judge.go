@@ -23,6 +23,7 @@ func (t *Truth) Judge() (v Violation, ok bool) {
 		t.identity()
 		t.closure()
 		t.loss()
+		t.regionLoss()
 		t.isolation()
 		t.convergence()
 		t.storm()

@@ -152,6 +152,7 @@ type Truth struct {
 	journal journals
 	budget  budget // is used again
 	names   []string
+	sends   []*Told
 	now     time.Duration
 	saves   int
 	// twin is what was told without the deaths of nodes; twinned says that the
@@ -317,6 +318,15 @@ func (t *Truth) Unfenced(at time.Duration, region int, ails bool, what string) {
 		}
 	}
 	t.Fail(Writers, at, what+" is handed over without the lease")
+}
+
+// Claimed says that a node claims a notice, and whether it held its region's
+// lease: without it nobody claims, whatever fails.
+func (t *Truth) Claimed(at time.Duration, fenced bool, what string) {
+	t.Judges(Writers)
+	if fenced {
+		t.Fail(Writers, at, what+" is claimed without the lease")
+	}
 }
 
 // Saved says that a region wrote something into the table that is no lease, at

@@ -279,7 +279,8 @@ func TestJudges(t *testing.T) {
 			told(h, 145*s, "open", "store-down", 1, nil)
 			told(h, 155*s, "recovered", "store-down", 2, nil)
 			down(h, 400*s, 0)
-			h.Strikes(truth.Strike{At: 440 * s, For: 2 * s, Class: truth.Node})
+			h.AnswerLost("A", 1, truth.People) // else it is a duplicate first
+			h.AnswerLost("A", 1, truth.Programs)
 			told(h, 445*s, "open", "store-down", 1, nil)
 		}, truth.Identity},
 		{"one outage has two names", func(h *truth.Truth) {

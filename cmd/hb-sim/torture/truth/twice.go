@@ -2,6 +2,7 @@ package truth
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -13,31 +14,41 @@ func (t *Truth) duplicates() {
 		told := t.keys[i].told
 		for a, x := range told {
 			first := &t.told[x]
-			n, last := 1, first
+			t.sends = append(t.sends[:0], first)
 			for _, y := range told[a+1:] {
 				if v := &t.told[y]; first.K == v.K && first.Change == v.Change {
-					n, last = n+1, v
+					t.sends = append(t.sends, v)
 				}
 			}
 			t.Judges(Duplicates)
-			if most := 1 + t.excuses(first, last); n > most {
+			n, last := len(t.sends), t.sends[len(t.sends)-1]
+			if n == 1 {
+				continue
+			}
+			if most := 1 + t.excuses(t.sends); n > most {
 				t.Fail(Duplicates, last.At, fmt.Sprintf("%s of %s (k=%d) was sent %d times to %s, at most %d are excused", first.Change, subject(first.Store, first.Host), first.K, n, channelName(first.Channel), most))
 			}
 		}
 	}
 }
 
-// inFlight is how long before a send what disturbs it may begin, and takes over
-// after it: the claim, takeover (30 s), and a table that is tried for 30 s.
-const inFlight = 70 * time.Second
-
-// leaseLasts is how long a table must fail for a node to lose the lease: it lasts
-// for 10 s, and was renewed up to 3 s before.
-const leaseLasts = 7 * time.Second
+const (
+	// inFlight is how long before a send what disturbs it may begin: the claim,
+	// takeover (30 s), and a table that is tried for 30 s.
+	inFlight = 70 * time.Second
+	// leaseLasts is how long a table must fail for a node to lose the lease: it
+	// lasts for 10 s, and was renewed up to 3 s before.
+	leaseLasts = 7 * time.Second
+	// sending is how long before a channel takes a notice the lease was checked,
+	// at most: a channel is waited for 10 s; marking is when its mark is written
+	// after that, where the table is well.
+	sending, marking = 10 * time.Second, 2 * time.Second
+)
 
 // excuses counts what may have made a transition be sent again.
-func (t *Truth) excuses(first, last *Told) int {
-	n, tables, long, bridged, words := 0, [2]bool{}, false, false, false
+func (t *Truth) excuses(sends []*Told) int {
+	first, last := sends[0], sends[len(sends)-1]
+	n, tables, words := 0, [2]bool{}, false
 	for i := range t.strikes {
 		s := &t.strikes[i]
 		if s.At > last.At || s.At+s.For+inFlight < first.At {
@@ -45,22 +56,20 @@ func (t *Truth) excuses(first, last *Told) int {
 		}
 		switch s.Class {
 		case Node:
-			n++
+			if slices.ContainsFunc(sends[:len(sends)-1], func(x *Told) bool { return x.Region == s.Region && t.unmarked(x, s.At) }) {
+				n++ // it died between the lease's check and the mark
+			}
 		case Table:
 			tables[s.Region&1] = true
-			long = long || s.For >= leaseLasts
-		case Bridge:
-			bridged = true
 		case Word:
-			words = true
+			words = words || s.Pins && s.Store == first.Store
 		default:
 		}
 	}
-	if long {
+	if slices.ContainsFunc(sends[:len(sends)-1], t.standbyUnmarked) {
 		n++ // the mark could not be written while the standby took the lease
 	}
-	cut := bridged || t.bridge.held(first.At-inFlight, last.At, 0)
-	if cut && (tables[0] || tables[1] || n > 0) {
+	if t.teller(sends) && (tables[0] || tables[1]) {
 		n++ // a takeover while the teller was reachable by neither
 	}
 	if tables[0] && tables[1] {
@@ -70,6 +79,44 @@ func (t *Truth) excuses(first, last *Told) int {
 		n++ // a pin moves the home while something is told
 	}
 	return n + t.answersLost(first)
+}
+
+// unmarked says whether at an instant a send was perhaps under way, or not yet
+// marked: the table may not have taken the mark.
+func (t *Truth) unmarked(x *Told, at time.Duration) bool {
+	until := x.At + marking
+	for i := range t.strikes {
+		s := &t.strikes[i]
+		if (s.Class == Table || s.Class == Channel) && s.Region == x.Region && s.At <= until && s.At+s.For+inFlight >= x.At {
+			until = max(until, s.At+s.For+inFlight)
+		}
+	}
+	return at >= x.At-sending && at <= until
+}
+
+// standbyUnmarked says whether the table of the region that sent could not take
+// the mark, for so long that a standby may have taken the lease.
+func (t *Truth) standbyUnmarked(x *Told) bool {
+	for i := range t.strikes {
+		s := &t.strikes[i]
+		if s.Class == Table && !s.Carries && s.Region == x.Region && s.For >= leaseLasts && s.At <= x.At+marking && s.At+s.For+marking >= x.At {
+			return true
+		}
+	}
+	return false
+}
+
+// teller says whether the region that sent first could not be asked by another
+// one that sent later, at some instant before that.
+func (t *Truth) teller(sends []*Told) bool {
+	for i, x := range sends {
+		for _, y := range sends[i+1:] {
+			if x.Region != y.Region && (t.bridge.held(x.At-inFlight, y.At, tail) || t.region[x.Region].held(x.At, y.At, 0)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // answersLost is how often a channel took a transition and its answer got lost.

@@ -1,0 +1,51 @@
+package schedule
+
+import "time"
+
+// mute is an outage while a region can tell nobody, by any channel, for long
+// enough that the other one tells; then it can again.
+func (g *generator) mute() {
+	g.open()
+	f := g.shape(ChannelFail)
+	f.At, f.For = Calm+g.upTo(window), 70*time.Second+g.upTo(100*time.Second)
+	other := f
+	other.Channel = 1 - f.Channel
+	outage := g.outage()
+	outage.At, outage.For = f.At+g.upTo(30*time.Second), g.lasts()
+	g.s.Faults = append(g.s.Faults, f, other, outage)
+	g.around(f.At+f.For, g.IntN(2))
+}
+
+// lonely is a region that sees no relay, and hears the other region by letters at
+// most.
+func (g *generator) lonely() {
+	g.open()
+	f := g.shape(RegionAlone)
+	f.At, f.For = Calm+g.upTo(window), 100*time.Second+g.upTo(100*time.Second)
+	g.s.Faults = append(g.s.Faults, f)
+	if g.IntN(2) == 0 {
+		for r := range 2 {
+			cut := g.shape(ReplicationCut)
+			cut.Region, cut.At, cut.For = r, f.At, f.For
+			g.s.Faults = append(g.s.Faults, cut)
+		}
+	}
+	if g.IntN(4) == 0 {
+		g.around(f.At, 1)
+	}
+}
+
+// orphan is an outage, or its end, whose teller dies soon after it told: the
+// marks alone say so then.
+func (g *generator) orphan() {
+	g.open()
+	outage := g.outage()
+	outage.At, outage.For = Calm+g.upTo(window), 0
+	if g.IntN(2) == 0 {
+		outage.For = 60*time.Second + g.upTo(60*time.Second)
+	}
+	f := g.shape(RegionPower)
+	f.At, f.For, f.Region = max(Calm, outage.At-time.Second), 60*time.Second+g.upTo(120*time.Second), 0
+	f.On, f.Nth, f.Late = Marks, 2+g.IntN(3), 1+g.upTo(8*time.Second)
+	g.s.Faults = append(g.s.Faults, outage, f)
+}
