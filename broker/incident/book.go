@@ -88,6 +88,9 @@ type Book struct {
 	sweepAt int
 	fleet   *setting.Fleet
 	peer    presence.PeerState
+	// loadedAt is when this node learned what the table remembers, if loaded.
+	loaded   bool
+	loadedAt time.Duration
 	// fenced says that a lease bounds what this node does, until an instant.
 	fenced  bool
 	until   time.Duration
@@ -192,10 +195,14 @@ func (b *Book) forwarded(e *Forwarded) {
 			b.ignore(why, string(v.Store))
 			continue
 		}
-		v.Old = v.Old || v.OneSided || b.now.Wall.Sub(v.At).Abs() > freshForward
+		v.Old = v.Old || v.OneSided || b.now.Wall.Sub(v.At).Abs() > freshForward || b.isNew()
 		b.apply(v, false)
 	}
 }
+
+// isNew says whether this node started so lately that the other region may tell
+// what it forwards: it took the node before for dead.
+func (b *Book) isNew() bool { return b.loaded && b.now.Mono < b.loadedAt+b.opt.Takeover }
 
 // timer is something that is due at an instant. What became moot meanwhile
 // finds out in fire.

@@ -10,6 +10,7 @@ import (
 // load takes what the table remembers of both regions, joined: an incident is
 // as far as the furthest word about it, and told where any mark says so.
 func (b *Book) load(e *Loaded) {
+	b.loaded, b.loadedAt = true, b.now.Mono
 	incidents := slices.Clone(e.Incidents)
 	slices.SortStableFunc(incidents, furthestFirst)
 	for i := range incidents {
