@@ -1,6 +1,9 @@
 package torture
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/lease"
 	"github.com/hb-mesh/hb-mesh/broker/node"
@@ -8,7 +11,6 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/broker/record"
 	"github.com/hb-mesh/hb-mesh/broker/table"
-	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/schedule"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -36,8 +38,8 @@ func (p *process) writeLease(o *lease.Write) {
 }
 
 func (p *process) claim(o *incident.Write) {
-	if o.Notice.Rev == 1 && momentOf(o) == schedule.Claims { // else it is of marks, which need no lease
-		p.w.truth.claimed(p, o)
+	if marks := slices.Collect(maps.Values(o.Notice.Marks)); slices.Contains(marks, incident.Unsent) && !slices.Contains(marks, incident.Sent) && o.Notice.Rev == 1 {
+		p.w.truth.claimed(p, o) // else it is of marks, which need no lease
 	}
 	wr := record.Notice(o.Notice, p.node.Term(), keep)
 	p.w.tables.write(p, &wr, func(err error) { p.step(&incident.Wrote{Op: o.Op, Result: bookResult(err)}) })
