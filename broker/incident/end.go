@@ -104,7 +104,19 @@ func (b *Book) endAside(inc *incident) {
 
 // known says whether a channel has a fault, or may have it.
 func (b *Book) known(f *step) bool {
-	return f.phase == told || len(f.on) > 0 || slices.ContainsFunc(b.opt.Channels, func(ch Channel) bool { return b.onItsWay(f, ch) })
+	return f.phase == told || len(f.on) > 0 || b.leftPerhaps(f)
+}
+
+// leftPerhaps says whether a channel may still get a fault from this region.
+func (b *Book) leftPerhaps(f *step) bool {
+	return slices.ContainsFunc(b.opt.Channels, func(ch Channel) bool { return b.onItsWay(f, ch) })
+}
+
+// owes says whether a recovery is this region's to tell: it told the fault, or
+// may have.
+func (b *Book) owes(s *step) bool {
+	f := s.inc.fault
+	return s.change == Recovered && (b.leftPerhaps(f) || s.inc.Teller == b.opt.Region && b.known(f))
 }
 
 func (b *Book) cancel(s *step) {

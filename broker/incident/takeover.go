@@ -117,7 +117,7 @@ func items(steps []*step) []ToldItem {
 	out := make([]ToldItem, 0, len(steps))
 	for _, s := range steps {
 		i := s.item()
-		i.Held = s.phase == held
+		i.Held, i.Over = s.phase == held, s.change == Opened && !s.inc.Open
 		out = append(out, i)
 	}
 	return out
@@ -218,11 +218,6 @@ func (b *Book) oweMore(s *step) bool {
 	})
 }
 
-// owes says whether a recovery is this region's to tell, since it told the fault.
-func (b *Book) owes(s *step) bool {
-	return s.change == Recovered && s.inc.Teller == b.opt.Region && b.known(s.inc.fault)
-}
-
 // unanswered: the other region is silent. What it told before, its marks in
 // the table know.
 func (b *Book) unanswered(id uint64) {
@@ -298,10 +293,11 @@ func (b *Book) take(s *step) {
 		return
 	}
 	inc.Teller = b.opt.Region
-	if s.change == Recovered { // the node after this one needs to know whom it owes the end
-		inc.Told = union(inc.Told, inc.fault.on)
-	}
 	b.gather(s)
+	if s.change == Recovered { // whoever loads it needs to know to whom the end is owed, and by whom
+		inc.Told = union(inc.Told, inc.fault.on)
+		b.saveEnd(inc)
+	}
 }
 
 // asked answers the other region about what this one is to tell.
@@ -395,7 +391,7 @@ func (b *Book) breaksTies(inc *incident) bool {
 func (b *Book) telling(item ToldItem, s *step) Telling {
 	inc := b.subjectOf(item)
 	if inc == nil {
-		if item.Change == Recovered || b.outlived(item) {
+		if item.Change == Recovered || item.Over || b.outlived(item) {
 			return TellingOver
 		}
 		b.yield(item)
@@ -421,6 +417,9 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		b.take(s) // each region takes the other for the teller
 		return TellingMine
 	case s.phase == held, s.phase == checking && !item.Held && !b.breaksTies(inc):
+		return TellingYours
+	case s.phase == frozen && !b.covered(inc): // who asks has the evidence that this node waits for
+		b.cede(s)
 		return TellingYours
 	case s.phase == leaving && s.carrier() != nil && b.lags(s.carrier()):
 		return TellingYours

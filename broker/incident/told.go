@@ -30,6 +30,9 @@ type ToldItem struct {
 	Since time.Time `json:"since"`
 	// Held: who asks takes the one that is asked for its teller.
 	Held bool `json:"held,omitempty"`
+	// Over: the fault is over where it is asked about, so that nobody tells it
+	// any more who did not yet.
+	Over bool `json:"over,omitempty"`
 	// ByRelay: both regions have the incident's id from the store's relay, so
 	// that another id is another fault.
 	ByRelay bool `json:"byRelay,omitempty"`

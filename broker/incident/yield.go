@@ -59,9 +59,14 @@ func (b *Book) leave(s *step) bool {
 	if s.aside {
 		s.side, s.queued = nil, false
 	}
+	b.cede(s)
+	return true
+}
+
+// cede makes the other region the teller of a transition that nobody was told of.
+func (b *Book) cede(s *step) {
 	s.phase, s.inc.Teller, s.inc.Waits = held, b.other(), "is told by "+string(b.other())
 	b.hold(s)
-	return true
 }
 
 // stuck says whether nobody could be told of the notice for d.
@@ -78,7 +83,8 @@ func (b *Book) lacks(o *outgoing) bool {
 }
 
 // lags says whether such a channel, or the table, refused for so long that the
-// other region may try: each channel is told by itself (I3, I5).
+// other region may try: each channel is told by itself (I3, I5). While a channel
+// has the notice in its hands, it may take it.
 func (b *Book) lags(o *outgoing) bool {
-	return b.lacks(o) && o.refused && b.now.Mono-o.refusedAt >= b.opt.Takeover
+	return b.lacks(o) && len(o.inflight) == 0 && o.refused && b.now.Mono-o.refusedAt >= b.opt.Takeover
 }

@@ -34,6 +34,9 @@ const (
 	// is to arrive soon after the link heals.
 	firstRetry = 250 * time.Millisecond
 	lastRetry  = 5 * time.Second
+	// mostCalls is how many requests a call is under way for at once: those of a
+	// mass of losses take turns.
+	mostCalls = 16
 	// unheard is how long the other region may be silent, whose probes come
 	// every 3 s, before its letters are looked for.
 	unheard = 10 * time.Second
@@ -164,11 +167,13 @@ func (l *Link) Queued() (news, verdicts int, newsDropped, verdictsDropped uint64
 
 func (l *Link) emit(o Out) { l.outs = append(l.outs, o) }
 
-// ask sends a request by HTTPS, and while that fails by mail too: the first
-// answer counts.
+// ask sends a request by HTTPS, when its turn comes, and while that fails by mail
+// too: the first answer counts. Probes need no turn.
 func (l *Link) ask(w *waiting) {
 	l.waiting = append(l.waiting, w)
-	l.call(w)
+	if w.probe || l.calls() < mostCalls {
+		l.call(w)
+	}
 	if l.cut && (!l.mute || w.probe) {
 		l.post(w)
 	}
@@ -205,16 +210,23 @@ func (l *Link) called(e *Called) {
 	w := l.waiting[i]
 	w.call = 0
 	if e.Response != nil {
-		healed := l.cut
 		l.cut = false
 		l.done(w, e.Response)
-		if healed {
-			l.retry()
-		}
+		l.takeTurns()
 		return
 	}
 	l.cut = true
 	l.emit(&Linked{})
+	l.failed(w)
+	for _, w := range slices.Clone(l.waiting) { // those whose turn did not come
+		if w.call == 0 {
+			l.failed(w)
+		}
+	}
+}
+
+// failed goes on by mail with a request that HTTPS does not take.
+func (l *Link) failed(w *waiting) {
 	switch {
 	case w.letter != 0:
 	case l.mute && !w.probe:
@@ -224,13 +236,27 @@ func (l *Link) called(e *Called) {
 	}
 }
 
-// retry sends by HTTPS again what waits for its mail: HTTPS answers again.
-func (l *Link) retry() {
+// takeTurns sends by HTTPS what waits for its turn, or for its mail: HTTPS
+// answers.
+func (l *Link) takeTurns() {
+	n := l.calls()
 	for _, w := range l.waiting {
-		if w.call == 0 {
+		if w.call == 0 && n < mostCalls {
 			l.call(w)
+			n++
 		}
 	}
+}
+
+// calls is how many calls are under way.
+func (l *Link) calls() int {
+	n := 0
+	for _, w := range l.waiting {
+		if w.call != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // done ends a request that is answered.

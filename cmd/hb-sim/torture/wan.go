@@ -370,19 +370,23 @@ func (p *process) closeConn(id presence.Conn) {
 type bridge struct {
 	w     *world
 	cut   [2]bool // by who sends
+	alone [2]bool // the regions that are cut from everything
 	delay time.Duration
 	// refuse: connections are reset at once.
 	refuse bool
 }
 
+// cuts says whether what a region sends is lost.
+func (b *bridge) cuts(from int) bool { return b.cut[from] || b.alone[0] || b.alone[1] }
+
 // carry brings what a region sends to the other, or loses it.
 func (b *bridge) carry(from int, f, lost func()) {
-	if b.cut[from] {
+	if b.cuts(from) {
 		lost()
 		return
 	}
 	b.w.after(b.delay+b.w.rng.between(30*time.Millisecond, 45*time.Millisecond), func() {
-		if b.cut[from] {
+		if b.cuts(from) {
 			lost()
 			return
 		}

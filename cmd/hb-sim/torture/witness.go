@@ -80,7 +80,7 @@ func (t *witness) path(s *store, g int) {
 
 func (t *witness) bridge() {
 	b := &t.w.bridge
-	t.truth.BridgeIs(t.w.now, b.cut == [2]bool{} && b.delay < slowPath && !b.refuse)
+	t.truth.BridgeIs(t.w.now, !b.cuts(0) && !b.cuts(1) && b.delay < slowPath && !b.refuse)
 }
 
 func (t *witness) hostUp(h *till) {

@@ -118,7 +118,7 @@ func (w *world) reset(seed uint64) {
 	w.cover.reset()
 	w.steady = false
 	w.tables.reset()
-	w.bridge.cut, w.bridge.delay, w.bridge.refuse = [2]bool{}, 0, false
+	w.bridge = bridge{w: w}
 	w.stores, w.waiting = w.stores[:0], w.waiting[:0]
 	w.fleets = [2]*setting.Fleet{}
 	w.base = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
