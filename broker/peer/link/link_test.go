@@ -256,6 +256,26 @@ func TestHTTPSThatHealsAnswers(t *testing.T) {
 	p.want(p.east, "answered 7 by us-west-2")
 }
 
+// What a mass of losses asks takes turns: few calls are under way at once, while
+// the link is cut and when it heals, and each question is answered.
+func TestQuestionsTakeTurns(t *testing.T) {
+	p := newPair(t)
+	p.run(time.Minute)
+	p.east.cut, p.noMail = true, true
+	for id := range uint64(100) {
+		p.step(p.east, &link.Ask{ID: id, Question: question()})
+		p.run(100 * time.Millisecond)
+		if n := len(p.east.late); n > 20 {
+			t.Fatalf("%v: %d calls are under way", p.now, n)
+		}
+	}
+	p.east.cut = false
+	p.run(10 * time.Second)
+	if len(p.east.got) != 100 {
+		t.Errorf("%d of 100 questions were answered: %q", len(p.east.got), p.east.got)
+	}
+}
+
 // A letter that was late in replication is no evidence of anything, and a
 // letter from before a restart neither.
 func TestALateLetterIsStale(t *testing.T) {
