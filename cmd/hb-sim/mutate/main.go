@@ -28,6 +28,7 @@ func run() int {
 	flag.DurationVar(&o.Limit, "limit", o.Limit, "how long the seeds, or the unit tests, of one mutant take at most")
 	flag.StringVar(&o.Only, "only", "", "only the mutants whose names contain this")
 	flag.StringVar(&o.Results, "results", ".cache/mutants.jsonl", "where results are kept")
+	flag.BoolVar(&o.AsIs, "as-is", false, "try nothing: write the page of the results that are kept")
 	flag.StringVar(&o.Page, "page", "", "write the table into this file (docs/explanation/mutants.md)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

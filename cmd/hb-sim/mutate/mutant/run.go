@@ -30,6 +30,8 @@ type Options struct {
 	Jobs int
 	// Limit bounds the seeds, and the unit tests, of one mutant.
 	Limit time.Duration
+	// AsIs tries nothing: the page is written of the results that are kept.
+	AsIs bool
 	// Only takes the mutants whose names contain this.
 	Only string
 	// Results is the file where results are kept; Page the one that the table is
@@ -69,6 +71,10 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer done()
 	t := trial{o: &o, book: book, bench: &bench{o: &o, plain: filepath.Join(dir, "plain"), known: map[uint64]bool{}}}
+	if o.AsIs {
+		t.kept(made, drawn)
+		return t.end()
+	}
 	overlay, err := (&Mutant{}).Overlay(o.Root, dir)
 	if err != nil {
 		return err
@@ -126,6 +132,22 @@ func (t *trial) first(ctx context.Context, made, drawn []Mutant) error {
 		}
 	}
 	return nil
+}
+
+// kept takes the mutants of which there is a result.
+func (t *trial) kept(made, drawn []Mutant) {
+	for i := range made {
+		if _, has := t.book.all[made[i].Key()]; has {
+			t.tried = append(t.tried, &made[i])
+		}
+	}
+	n := 0
+	for i := range drawn {
+		if r, has := t.book.all[drawn[i].Key()]; has && r.CaughtBy != byCompiler && n < t.o.Auto {
+			t.tried = append(t.tried, &drawn[i])
+			n++
+		}
+	}
 }
 
 // rest runs the unit tests of what survives, and then plays all seeds.
