@@ -77,6 +77,9 @@ func (r *relay) stop(kill bool) {
 	r.links.drop(kill)
 	if r == r.store.relay { // no till is connected to a copy
 		r.store.relayGone(kill)
+		if kill && len(r.store.twins) == 0 {
+			r.w.truth.sudden(r.store, -1)
+		}
 	}
 	r.w.truth.relay(r.store)
 }

@@ -169,6 +169,9 @@ func (t *till) hangUp(crash bool) {
 		return
 	}
 	d := t.w.rng.between(time.Millisecond, 10*time.Millisecond)
+	if crash && !t.alive && !t.cut && !r.stalled && !t.shadow {
+		t.w.truth.sudden(t.store, t.index)
+	}
 	if !crash {
 		d = t.interval * 3 / 2 // its keepalive is its interval
 	}

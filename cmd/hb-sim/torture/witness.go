@@ -109,6 +109,7 @@ func (t *witness) failing(h *till) {
 func (t *witness) doubled(h *till, both bool) {
 	t.truth.TwoHosts(t.w.now, h.store.index, h.index, both)
 }
+func (t *witness) sudden(s *store, h int) { t.truth.Sudden(t.w.now, s.index, h) }
 func (t *witness) hostMoves(h *till, to way) {
 	t.truth.Moved(h.store.index, h.index, to.direct())
 }

@@ -2,6 +2,7 @@ package truth
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,12 @@ const (
 	// its connection is 1.5 times it, blip (2 s) and gather (2 s, 10 s once two
 	// have vanished) follow, and room.
 	hostBound = 18 * time.Second
+	// suddenHost is when a host is told whose connection ended with it: blip (2 s),
+	// gather (10 s once two have vanished), and room.
+	suddenHost = 2*time.Second + 10*time.Second + 4*time.Second
+	// suddenStore is the same of a relay: grace (10 s), a question that finds the
+	// other region within its own, and another one (10 s), gather, and room.
+	suddenStore = 10*time.Second + 10*time.Second + 2*time.Second + 8*time.Second
 	// askBound is what the question of the other region adds for a host that
 	// beats to the regions: an answer (5 s), or another question (10 s).
 	askBound = 16 * time.Second
@@ -140,7 +147,7 @@ func (t *Truth) loss() {
 			t.wanLoss(s)
 			for _, d := range st.down.spans {
 				if d.from > 0 {
-					t.mustTell(s, -1, d, storeBound)
+					t.mustTell(s, -1, d, st.bound(d.from))
 				}
 			}
 		}
@@ -179,6 +186,16 @@ func (t *Truth) sightless(s int, d span) (end time.Duration) {
 	return end
 }
 
+// bound is when a store is told that is down from an instant on: soon where its
+// relay ran for a while, both regions could see it, and its connections ended.
+func (st *store) bound(from time.Duration) time.Duration {
+	if !slices.Contains(st.sudden, from) || st.down.held(from-startTail, from-time.Millisecond, 0) ||
+		st.path[0].held(from-tail, from, tail) || st.path[1].held(from-tail, from, tail) {
+		return storeBound
+	}
+	return suddenStore
+}
+
 func (t *Truth) hostLoss(s, i int) {
 	st := &t.stores[s]
 	h := &st.hosts[i]
@@ -202,7 +219,11 @@ func (t *Truth) hostLoss(s, i int) {
 			}
 			d.from = max(d.from, heard)
 		}
-		t.mustTell(s, i, d, bound)
+		if !h.direct && slices.Contains(h.sudden, d.from) {
+			t.mustTell(s, i, d, suddenHost)
+		} else {
+			t.mustTell(s, i, d, bound)
+		}
 	}
 	for _, d := range h.failing.spans { // one that lives, and says that it is unwell
 		if !h.dead.held(d.from, d.until, 0) && !h.cable.held(d.from, d.until, 0) && !h.two.held(d.from, d.until, tail) &&

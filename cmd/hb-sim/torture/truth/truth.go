@@ -95,8 +95,9 @@ type host struct {
 	interval         time.Duration
 	direct           bool
 	moved            bool
-	failing          track // it says that it is unwell
-	two              track // another computer beats as it, or did a while ago
+	failing          track           // it says that it is unwell
+	two              track           // another computer beats as it, or did a while ago
+	sudden           []time.Duration // when its connection ended with it, before its relay's eyes
 }
 
 type store struct {
@@ -105,12 +106,13 @@ type store struct {
 	two     track    // two of its identity do
 	path    [2]track // its way to a region is no good
 	hosts   []host
-	said    []said   // what operators said about it
-	full    track    // its relay's disk is full
-	disk    bool     // its relay lost its disk, or was replaced
-	cut     [2]track // no packet gets to a region, or back
-	odd     bool     // it has two relays
-	cloned  bool     // it has two relays, and two journals of one incarnation
+	said    []said          // what operators said about it
+	full    track           // its relay's disk is full
+	sudden  []time.Duration // when its relay's connections ended with it
+	disk    bool            // its relay lost its disk, or was replaced
+	cut     [2]track        // no packet gets to a region, or back
+	odd     bool            // it has two relays
+	cloned  bool            // it has two relays, and two journals of one incarnation
 	// connects are the instants at which its relay began a connection.
 	connects []time.Duration
 }
@@ -187,7 +189,7 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 	}
 	s := &t.stores[len(t.stores)-1]
 	// Only memory is used again: what was known of another schedule must not be.
-	*s = store{relayed: relayed, down: s.down, two: s.two, path: s.path, cut: s.cut, full: s.full, hosts: s.hosts[:0], said: s.said[:0], connects: s.connects[:0]}
+	*s = store{relayed: relayed, down: s.down, two: s.two, path: s.path, cut: s.cut, full: s.full, hosts: s.hosts[:0], said: s.said[:0], connects: s.connects[:0], sudden: s.sudden[:0]}
 	s.two.reset()
 	s.down.reset()
 	s.full.reset()
@@ -203,7 +205,7 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 			s.hosts = append(s.hosts, host{})
 		}
 		h := &s.hosts[len(s.hosts)-1]
-		*h = host{dead: h.dead, cable: h.cable, bye: h.bye, said: h.said, failing: h.failing, two: h.two}
+		*h = host{dead: h.dead, cable: h.cable, bye: h.bye, said: h.said, failing: h.failing, two: h.two, sudden: h.sudden[:0]}
 		for _, k := range [...]*track{&h.dead, &h.cable, &h.bye, &h.said, &h.failing, &h.two} {
 			k.reset()
 		}
@@ -224,6 +226,17 @@ func (t *Truth) HostIs(at time.Duration, s, h int, alive, direct bool, interval 
 
 // Bye says that a host stopped on purpose.
 func (t *Truth) Bye(at time.Duration, s, h int) { t.stores[s].hosts[h].bye.set(at, true) }
+
+// Sudden says that a host, or (-1) a store's relay, ended and its connections with
+// it: who watches it need not wait for silence.
+func (t *Truth) Sudden(at time.Duration, s, h int) {
+	if h < 0 {
+		t.stores[s].sudden = append(t.stores[s].sudden, at)
+		return
+	}
+	x := &t.stores[s].hosts[h]
+	x.sudden = append(x.sudden, at)
+}
 
 // Heard says that a host's goodbye reached its relay.
 func (t *Truth) Heard(at time.Duration, s, h int) { t.stores[s].hosts[h].said.set(at, true) }
