@@ -159,3 +159,39 @@ func TestARegionIsToldOf(t *testing.T) {
 		})
 	}
 }
+
+// Who is seen to vanish is told of at once; who is not, after its silence.
+func TestWhoIsSeenToVanishIsToldOfAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		host  int
+		seen  bool
+		after time.Duration
+		want  truth.Property
+	}{
+		{"a host, at once", 0, true, 12 * s, 0},
+		{"a host, late", 0, true, 20 * s, truth.Loss},
+		{"a host that was not seen, late", 0, false, 20 * s, 0},
+		{"a relay, at once", -1, true, 25 * s, 0},
+		{"a relay, late", -1, true, 45 * s, truth.Loss},
+		{"a relay that was not seen, late", -1, false, 45 * s, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := history()
+			kind := "host-missing"
+			if c.host < 0 {
+				kind = "store-down"
+				h.RelayIs(200*s, 0, false)
+			} else {
+				h.HostIs(200*s, 0, 0, false, false, 10*s)
+			}
+			if c.seen {
+				h.Sudden(200*s, 0, c.host)
+			}
+			told(h, 200*s+c.after, "open", kind, 1, func(x *truth.Told) { x.Host, x.Since = c.host, 195*s })
+			if v, ok := h.Judge(); ok != (c.want == 0) || !ok && v.Property != c.want {
+				t.Errorf("the judge says %v (%s at %v), not %v", v.Property, v.What, v.At, c.want)
+			}
+		})
+	}
+}

@@ -1,6 +1,9 @@
 package truth
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // How long a store must really have been out for a fault of it to be true.
 const (
@@ -114,9 +117,22 @@ func (t *Truth) falsity() {
 	t.silence()
 }
 
-// apart says whether a region could not ask the other within a time.
+// apart says whether a region could not ask the other within a time: neither
+// directly, nor by letters through the tables.
 func (t *Truth) apart(g int, from, until time.Duration) bool {
-	return t.bridge.held(from, until, tail) || t.region[1-g].held(from, until, tail)
+	return t.bridge.held(from, until, tail) && t.lettersLost(from, until) || t.region[1-g].held(from, until, tail)
+}
+
+// lettersLost says whether something may have kept letters from going between the
+// regions within a time: of the tables, or of the nodes that write and read them.
+func (t *Truth) lettersLost(from, until time.Duration) bool {
+	for i := range t.strikes {
+		s := &t.strikes[i]
+		if (s.Class == Table || s.Class == Node) && s.At <= until && s.At+s.For+tail >= from {
+			return true
+		}
+	}
+	return t.skewed
 }
 
 // blindFor is how long a region must have waited for the other one's answer
@@ -165,6 +181,9 @@ func (t *Truth) untrue(x *Told, from time.Duration) string {
 	case "store-down", "relay-dead":
 		if !t.out(x.Store, from, x.At) {
 			return "down"
+		}
+		if x.Kind == "relay-dead" && !slices.ContainsFunc(st.hosts, func(h host) bool { return h.direct || h.moved }) {
+			return "without a relay that hosts do without"
 		}
 	case "host-missing", "did-not-come-up":
 		if !t.hostOut(x, from) {

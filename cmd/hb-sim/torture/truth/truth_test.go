@@ -176,8 +176,22 @@ func TestJudges(t *testing.T) {
 			h.PathIs(200*s, 0, 0, true)
 			told(h, 145*s, "open", "store-down", 1, nil)
 		}, truth.Falsity},
+		{"one path is cut while the regions have letters, and the notice says it is one side", func(h *truth.Truth) {
+			h.PathIs(100*s, 0, 0, false)
+			h.BridgeIs(90*s, false)
+			h.PathIs(200*s, 0, 0, true)
+			h.BridgeIs(200*s, true)
+			told(h, 185*s, "open", "store-down", 1, func(x *truth.Told) { x.OneSided, x.Since = true, 98*s })
+			told(h, 205*s, "recovered", "store-down", 2, nil)
+		}, truth.Falsity},
+		{"a relay is told to be dead whose hosts do without, and none does", func(h *truth.Truth) {
+			down(h, 100*s, 200*s)
+			told(h, 145*s, "open", "relay-dead", 1, nil)
+			told(h, 205*s, "recovered", "relay-dead", 2, nil)
+		}, truth.Falsity},
 		{"one path is cut while the regions are apart, and the notice says so", func(h *truth.Truth) {
 			h.PathIs(100*s, 0, 0, false)
+			h.Strikes(truth.Strike{At: 90 * s, For: 110 * s, Class: truth.Table, Carries: true})
 			h.BridgeIs(90*s, false)
 			h.PathIs(200*s, 0, 0, true)
 			h.BridgeIs(200*s, true)
@@ -369,6 +383,7 @@ func TestJudges(t *testing.T) {
 		}, truth.Storm},
 		{"a region that is alone tells of a store", func(h *truth.Truth) {
 			h.Strikes(truth.Strike{At: 100 * s, For: 100 * s, Class: truth.Bridge, Alone: true})
+			h.Strikes(truth.Strike{At: 100 * s, For: 100 * s, Class: truth.Table, Carries: true})
 			h.BridgeIs(100*s, false)
 			h.PathIs(100*s, 0, 0, false)
 			h.PathIs(200*s, 0, 0, true)
