@@ -117,7 +117,7 @@ func items(steps []*step) []ToldItem {
 	out := make([]ToldItem, 0, len(steps))
 	for _, s := range steps {
 		i := s.item()
-		i.Held, i.Over = s.phase == held, s.change == Opened && !s.inc.Open
+		i.Held, i.Over, i.Sending = s.phase == held, s.change == Opened && !s.inc.Open, s.carrier() != nil
 		out = append(out, i)
 	}
 	return out
@@ -329,7 +329,7 @@ func (b *Book) word(item ToldItem) (Telling, Known) {
 	}
 	k := Known{Incident: s.inc.ID, K: s.k, On: b.reaching(s.heard())}
 	if item.Change == Recovered {
-		k.Fault = b.reaching(s.inc.fault.on)
+		k.Fault = slices.DeleteFunc(b.reaching(s.inc.fault.on), s.spares)
 	}
 	return w, k
 }
@@ -403,7 +403,7 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 	case s == nil:
 		return TellingMine // it is open here still: our own evidence ends it
 	case s.phase == told && s.notice != nil && !s.notice.done && b.lacks(s.notice):
-		if b.lags(s.notice) { // a channel may fail in this region alone
+		if b.gives(s.notice) { // a channel may fail in this region alone
 			return TellingYours
 		}
 		return TellingMine
@@ -421,7 +421,7 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 	case s.phase == frozen && !b.covered(inc): // who asks has the evidence that this node waits for
 		b.cede(s)
 		return TellingYours
-	case s.phase == leaving && s.carrier() != nil && b.lags(s.carrier()):
+	case s.phase == leaving && s.carrier() != nil && b.gives(s.carrier()), s.phase == hushed && item.Sending:
 		return TellingYours
 	case b.drained() && (s.carrier() == nil || len(s.carrier().inflight) == 0):
 		return TellingYours // this node tells no more; the next one asks first

@@ -33,6 +33,8 @@ type ToldItem struct {
 	// Over: the fault is over where it is asked about, so that nobody tells it
 	// any more who did not yet.
 	Over bool `json:"over,omitempty"`
+	// Sending: who asks has a notice of it, and is about to try it again.
+	Sending bool `json:"sending,omitempty"`
 	// ByRelay: both regions have the incident's id from the store's relay, so
 	// that another id is another fault.
 	ByRelay bool `json:"byRelay,omitempty"`
@@ -158,6 +160,13 @@ func (b *Book) leaves(s *step, k *Known) bool {
 	return s.change == Recovered && s.notice == nil && slices.ContainsFunc(s.inc.fault.on, func(ch Channel) bool {
 		return b.opt.Reaches(ch) && !slices.Contains(k.Fault, ch) && !slices.Contains(k.On, ch)
 	})
+}
+
+// spares says whether the notice of an end went without a channel: the fault was
+// told there by the other region, which tells its end.
+func (s *step) spares(ch Channel) bool {
+	o := s.carrier()
+	return o != nil && o.notice.Marks[ch] == Cancelled && !slices.Contains(s.on, ch)
 }
 
 // learn takes where the other region, or a mark, says that a transition was

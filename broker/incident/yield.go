@@ -83,8 +83,13 @@ func (b *Book) lacks(o *outgoing) bool {
 }
 
 // lags says whether such a channel, or the table, refused for so long that the
-// other region may try: each channel is told by itself (I3, I5). While a channel
-// has the notice in its hands, it may take it.
+// other region may try: each channel is told by itself (I3, I5).
 func (b *Book) lags(o *outgoing) bool {
-	return b.lacks(o) && len(o.inflight) == 0 && o.refused && b.now.Mono-o.refusedAt >= b.opt.Takeover
+	return b.lacks(o) && o.refused && b.now.Mono-o.refusedAt >= b.opt.Takeover
+}
+
+// gives says whether the other region is told to try a notice now: not while a
+// channel, or the table, may still take it from here.
+func (b *Book) gives(o *outgoing) bool {
+	return b.lags(o) && len(o.inflight) == 0 && (o.claimed || !o.writing)
 }
