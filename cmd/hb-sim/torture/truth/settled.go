@@ -144,10 +144,21 @@ func (t *Truth) emptied() {
 		if x.letters > 0 {
 			t.Fail(Bounds, t.End, fmt.Sprintf("%d letters were written to region %d, and the link is well", x.letters, g))
 		}
-		if x.notices > 0 && t.undisturbed(t.Quiet, afterWord) <= t.End && !t.flaps() {
+		if x.notices > 0 && t.allSent() <= t.End && !t.flaps() {
 			t.Fail(Convergence, t.End, fmt.Sprintf("region %d has not sent %d notices", g, x.notices))
 		}
 	}
+}
+
+// allSent is when no notice may wait any more: what the other region took over
+// waits for its digest, and the notice for that (I3).
+func (t *Truth) allSent() time.Duration {
+	by := t.undisturbed(t.Quiet, afterWord)
+	most := time.Duration(0)
+	for _, ch := range [...]int{People, Programs} {
+		most = max(most, t.digest(by, by, ch))
+	}
+	return by + most
 }
 
 // flaps says whether people were told of something that flaps: what else is told of
