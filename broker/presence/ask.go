@@ -308,9 +308,7 @@ func (p *Presence) heard(news []News) {
 	for _, n := range news {
 		if n.Forgotten {
 			if s := p.stores[n.Store]; s != nil {
-				if s.lookup(n.Host) != nil {
-					p.forgetHeard(s, n.Host)
-				}
+				p.forgetHeard(s, n.Host, n.Cause)
 			}
 			continue
 		}
@@ -326,13 +324,6 @@ func (p *Presence) heard(news []News) {
 		}
 		p.touch(s)
 	}
-}
-
-func (p *Presence) forgetHeard(s *store, id beat.HostID) {
-	if h := s.lookup(id); s.session == sessionOpen && h.relayed {
-		p.emit(&Command{Conn: s.conn, ID: beat.Identity{Store: s.id, Relay: s.relay}, Command: beat.Command{V: beat.Wire, Order: beat.Forget, Host: id}})
-	}
-	p.forget(s.id, id, false)
 }
 
 // forwarded takes what the other region decided. It is a word about stores
@@ -373,7 +364,7 @@ func (p *Presence) forwardedHost(s *store, h *host, v *Verdict) {
 	}
 	switch v.Condition {
 	case HostForgotten:
-		p.forgetHeard(s, v.Host)
+		p.forgetHeard(s, v.Host, v.Cause)
 		return
 	case Well, HostMissing, HostFailing, HostStopped:
 		h.forwarded = v.Condition

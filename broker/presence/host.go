@@ -268,33 +268,3 @@ func (p *Presence) hostsDue(s *store) time.Duration {
 	}
 	return at
 }
-
-// forget retires a host. tell says that the order began here: the relay and
-// the other region are told.
-func (p *Presence) forget(id beat.StoreID, hostID beat.HostID, tell bool) {
-	s := p.stores[id]
-	if s == nil {
-		p.emit(&Refused{ID: beat.Identity{Store: id}, Reason: UnknownSubject})
-		return
-	}
-	h := s.lookup(hostID)
-	if h == nil {
-		p.emit(&Refused{ID: beat.Identity{Store: id}, Reason: UnknownSubject})
-		return
-	}
-	if h.direct != beat.Unknown {
-		p.emit(&Save{Item: StoreItem{Region: p.opt.Region, Store: id, Host: h.id, Gone: true}})
-	}
-	if tell {
-		if s.session == sessionOpen && h.relayed {
-			p.emit(&Command{Conn: s.conn, ID: beat.Identity{Store: id, Relay: s.relay}, Command: beat.Command{V: beat.Wire, Order: beat.Forget, Host: h.id}})
-		}
-		p.emit(&Tell{News: []News{{Store: id, Host: h.id, Forgotten: true}}})
-	}
-	v := p.hostVerdict(s, h, HostForgotten, Operator, false)
-	v.At = p.now.Wall
-	s.drop(hostID)
-	s.saveHosts = true
-	p.emit(&Decided{Verdict: v})
-	p.touch(s)
-}

@@ -190,6 +190,41 @@ func TestEveryWayMustExpire(t *testing.T) {
 	}
 }
 
+// A word that retires a host is late when the host came since, or when it comes
+// again; its relay, or the node that it beats to, numbers what it says.
+func TestALateWordRetiresNobody(t *testing.T) {
+	relayed := func(n uint64) presence.Cause {
+		return presence.Cause{Incarnation: beat.Incarnation{1}, Number: n}
+	}
+	direct := func(node string, n uint64) presence.Cause {
+		return presence.Cause{Node: node, Term: 1, Number: n}
+	}
+	for _, c := range []struct {
+		why     string
+		cause   presence.Cause
+		retires bool
+	}{
+		{"the relay said no more since", relayed(4), true},
+		{"the relay said that it is back", relayed(3), false},
+		{"a node of another region numbers its own beats", direct("n2", 3), true},
+		{"a region of an older version gives no cause", presence.Cause{}, true},
+	} {
+		for _, news := range []bool{true, false} {
+			w := newWorld(t, "us-east-1", "us-west-2")
+			w.birth(1, 7, beat.HostReport{Host: "pos1", State: beat.Up, Number: 4, IntervalMs: 5000})
+			if news {
+				w.do(&presence.Heard{News: []presence.News{{Store: "demo", Host: "pos1", Forgotten: true, Cause: c.cause}}})
+			} else {
+				w.do(&presence.Forwarded{Verdicts: []presence.Verdict{{Store: "demo", Host: "pos1", Condition: presence.HostForgotten, Cause: c.cause}}})
+			}
+			d, ok := find[*presence.Decided](w.out)
+			if ok != c.retires || ok && (d.Verdict.Condition != presence.HostForgotten || d.Verdict.Cause == (presence.Cause{})) {
+				t.Errorf("%s (news %v): got %v", c.why, news, w.out)
+			}
+		}
+	}
+}
+
 // The start of a job is a sign of life, and no success: a direct host that
 // fails goes on failing.
 func TestAStartKeepsTheStatus(t *testing.T) {

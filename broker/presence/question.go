@@ -73,6 +73,9 @@ type News struct {
 	Store     beat.StoreID `json:"store"`
 	Host      beat.HostID  `json:"host"`
 	Forgotten bool         `json:"forgotten,omitempty"`
+	// Cause is the last that was known of a retired host; absent in the news of
+	// a region of an older version.
+	Cause Cause `json:"cause,omitzero"`
 }
 
 // StoreItem is what the table remembers of a store (Host is ""), or of a

@@ -92,7 +92,7 @@ func DecodeToldAnswer(raw []byte) (incident.ToldAnswer, error) {
 func DecodeNews(raw []byte) ([]presence.News, error) {
 	b, err := decode(raw, func(b *news) error {
 		for i := range b.News {
-			if err := checkHost(b.News[i].Store, b.News[i].Host); err != nil {
+			if err := firstError(checkHost(b.News[i].Store, b.News[i].Host), checkWord(b.News[i].Cause.Node)); err != nil {
 				return err
 			}
 		}
