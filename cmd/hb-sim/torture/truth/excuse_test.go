@@ -195,3 +195,30 @@ func TestWhoIsSeenToVanishIsToldOfAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// A store that is down for long is down for both regions.
+func TestBothRegionsRememberWhatIsDown(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		state string
+		want  truth.Property
+	}{
+		{"both say so", "down", 0},
+		{"the relay alone is dead, says one", "relay-dead", 0},
+		{"one does not know it", "", truth.Convergence},
+		{"one thinks that it is not to be known", "unknown", truth.Convergence},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := history()
+			down(h, 200*s, 0)
+			told(h, 245*s, "open", "store-down", 1, nil)
+			h.See(truth.Seen{Region: 0, Store: 0, Host: -1, State: "down"})
+			if c.state != "" {
+				h.See(truth.Seen{Region: 1, Store: 0, Host: -1, State: c.state})
+			}
+			if v, ok := h.Judge(); ok != (c.want == 0) || !ok && v.Property != c.want {
+				t.Errorf("the judge says %v (%s at %v), not %v", v.Property, v.What, v.At, c.want)
+			}
+		})
+	}
+}

@@ -75,10 +75,46 @@ func (t *Truth) convergence() {
 			t.Fail(Convergence, t.End, fmt.Sprintf("region %d says that %s is %s, and it is up", x.Region, subject(x.Store, x.Host), x.State))
 		}
 	}
+	t.remembered()
 	t.openAtEnd()
 	t.connections()
 	t.emptied()
 }
+
+// remembered: a store that is down for long both regions call so, whoever of their
+// nodes began since.
+func (t *Truth) remembered() {
+	if len(t.seen) == 0 {
+		return // nobody looked
+	}
+	for i := range t.strikes {
+		if t.strikes[i].Class == Table {
+			return // what was to be remembered may not have been written
+		}
+	}
+	for s := range t.stores {
+		st := &t.stores[s]
+		if !st.relayed || !st.down.on() || !t.calm(s) || st.down.spans[len(st.down.spans)-1].from > t.End-healed ||
+			st.down.spans[len(st.down.spans)-1].from < settledAt {
+			continue
+		}
+		for g := range t.region {
+			if st.path[g].held(0, t.End, 0) {
+				continue
+			}
+			t.Judges(Convergence)
+			knows := slices.ContainsFunc(t.seen, func(x Seen) bool {
+				return x.Store == s && x.Host < 0 && x.Region == g && (x.State == "down" || x.State == "relay-dead")
+			})
+			if !knows {
+				t.Fail(Convergence, t.End, fmt.Sprintf("region %d does not say that %s is down, and it is, since %.3f", g, subject(s, -1), st.down.spans[len(st.down.spans)-1].from.Seconds()))
+			}
+		}
+	}
+}
+
+// settledAt is when a mesh knows its stores.
+const settledAt = 70 * time.Second
 
 // openAtEnd: an incident is open if its subject is out, and the same in both.
 func (t *Truth) openAtEnd() {
