@@ -157,7 +157,7 @@ func (p *Presence) explainPeer() PeerExplained {
 func (p *Presence) explainSession(s *store) SessionExplained {
 	e := SessionExplained{
 		View: p.view(s).View, Relay: s.relay, Software: s.software, Boot: s.boot, Epoch: s.epoch, Seq: s.seq,
-		LastReport: s.lastLife, EveryMs: s.every.Milliseconds(), Rebirths: s.rebirths, LanDead: s.lan.dead,
+		LastReport: s.lastLife, EveryMs: s.every.Milliseconds(), Rebirths: s.rebirths, LanDead: s.lan.said,
 	}
 	switch {
 	case s.session == sessionOpen:

@@ -50,7 +50,7 @@ func (p *Presence) sayHost(s *store, h *host, why Reason, oneSided bool) {
 	if why == OtherDecided {
 		return // its verdict went to the incidents by itself
 	}
-	if s.lan.dead && cond == HostMissing && s.session == sessionOpen {
+	if s.lan.said && cond == HostMissing && s.session == sessionOpen {
 		h.covered = true // the store's LAN is the incident: said when that ends
 		return
 	}

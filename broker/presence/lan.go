@@ -11,6 +11,7 @@ import (
 type lan struct {
 	dead   bool
 	said   bool // as it was said last
+	again  bool // by another node: this one says once what it finds
 	reason beat.Reason
 	number beat.Number
 	since  time.Duration // on our clock
@@ -27,13 +28,18 @@ func (p *Presence) takeLan(s *store, r *beat.Report, mono time.Duration) {
 	s.lan.since = s.clock.date(mono - min(mono, age))
 }
 
-// sayLan says that the LAN died or is back. It comes before the word about
-// hosts: while it is dead, of those that are missing nothing more is said.
+// sayLan says that the LAN died or is back; a node that starts says once more that
+// it is dead, as it does of hosts, for the incident may wait for evidence. It comes
+// before the word about hosts: while it is dead, of those that are missing nothing more is said.
 func (p *Presence) sayLan(s *store) {
-	if s.session != sessionOpen || s.lan.dead == s.lan.said {
+	l := &s.lan
+	switch {
+	case s.session != sessionOpen, l.dead == l.said && !l.again, l.dead && !l.said && !p.vanished(s):
 		return
+	case l.dead != l.said:
+		l.said, s.saveNow = l.dead, true
 	}
-	s.lan.said, s.saveNow = s.lan.dead, true
+	l.again = false
 	v := Verdict{
 		Store: s.id, Condition: LanWell, Reason: RelaySays, At: p.now.Wall, Since: p.now.Wall,
 		Cause:    Cause{Incarnation: s.incarnation, Number: uint64(s.lan.number)},
@@ -45,6 +51,28 @@ func (p *Presence) sayLan(s *store) {
 		v.Old = s.lan.since < p.started.Mono
 	}
 	p.emit(&Decided{Verdict: v})
+}
+
+// lanFewest is how many hosts vanish with a LAN at least, as relays count (L3).
+const lanFewest = 3
+
+// vanished says whether the hosts that a relay misses with its LAN are gone: one
+// that beats to a region by itself since was not lost with it (P13). Its relay
+// cannot know; what is left without those is too few for a LAN, or it stands.
+func (p *Presence) vanished(s *store) bool {
+	gone, moved := 0, 0
+	for _, i := range s.order {
+		h := &s.hosts[i]
+		if !h.relayed || h.relay != beat.Missing {
+			continue
+		}
+		if state, _, _ := p.judgeHost(s, h); state == beat.Missing {
+			gone++
+		} else {
+			moved++
+		}
+	}
+	return moved == 0 || gone >= lanFewest || s.lan.reason == beat.LanUnplugged
 }
 
 // lastOnLan is the last beat, on our clock, of the hosts that vanished with the

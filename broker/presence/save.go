@@ -227,7 +227,7 @@ func (p *Presence) loadStore(item *StoreItem) {
 		s.stoppedAt = p.now.Mono - max(0, p.now.Wall.Sub(d.StoppedAt))
 		p.promise(s)
 	}
-	s.days.date, s.lan.dead, s.lan.said = d.Date, d.Lan, d.Lan
+	s.days.date, s.lan.dead, s.lan.said, s.lan.again = d.Date, d.Lan, d.Lan, d.Lan
 	for _, hd := range d.Hosts {
 		p.loadHost(s, &hd)
 	}
