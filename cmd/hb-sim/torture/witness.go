@@ -210,7 +210,7 @@ func (t *witness) strikes(f *schedule.Fault) {
 	now := t.w.now
 	t.w.cover.struck = append(t.w.cover.struck, f.Kind)
 	t.truth.Strikes(truth.Strike{At: now, For: f.For, Class: classes[f.Kind], Region: f.Region,
-		Carries: f.Kind >= schedule.ReplicationCut && f.Kind <= schedule.ReplicationShuffle, Alone: f.Kind == schedule.RegionAlone, Pins: f.Kind == schedule.Pin, Store: f.Store, Many: many(f)})
+		Carries: f.Kind >= schedule.ReplicationCut && f.Kind <= schedule.ReplicationShuffle, Alone: f.Kind == schedule.RegionAlone, Pins: f.Kind == schedule.Pin, Store: f.Store, Many: count(f, schedule.Mass), Times: count(f, schedule.HostFlaps)})
 	switch f.Kind { //nolint:exhaustive // the others are told otherwise
 	case schedule.Silence:
 		t.truth.Says(now, now+f.For, f.Store, truth.Silenced, f.Region)
@@ -229,9 +229,10 @@ func (t *witness) strikes(f *schedule.Fault) {
 	}
 }
 
-// many is how many stores a fault is about, where they are several.
-func many(f *schedule.Fault) int {
-	if f.Kind == schedule.Mass {
+// count is how many stores, or times, a fault of a kind is about; 0: it is of
+// another kind.
+func count(f *schedule.Fault, kind schedule.Kind) int {
+	if f.Kind == kind {
 		return f.Arg
 	}
 	return 0

@@ -225,7 +225,7 @@ func (t *Truth) hostOut(x *Told, from time.Duration) bool {
 		}
 		h := &st.hosts[i]
 		if h.dead.held(from, x.At, h.interval) || h.cable.held(from, x.At, h.interval) {
-			if !h.said.held(from, x.At, 0) || h.lived(from, x.At) {
+			if !t.promised(st, h, from, x.At) || h.lived(from, x.At) {
 				return true
 			}
 		}

@@ -144,8 +144,7 @@ func (t *Truth) loss() {
 			continue
 		}
 		if st.relayed {
-			t.wanLoss(s)
-			for _, d := range st.down.spans {
+			for _, d := range either(&st.down, st.unheard()) { // one outage, whatever goes on with it
 				if d.from > 0 {
 					t.mustTell(s, -1, d, st.bound(d.from))
 				}
@@ -157,16 +156,17 @@ func (t *Truth) loss() {
 	}
 }
 
-// wanLoss: a store that reaches no region is down for both.
-func (t *Truth) wanLoss(s int) {
-	st := &t.stores[s]
+// unheard is when a store reached no region: it is down for both.
+func (st *store) unheard() *track {
+	var t track
 	for _, a := range st.cut[0].spans {
 		for _, b := range st.cut[1].spans {
 			if both := (span{max(a.from, b.from), min(a.until, b.until)}); both.from < both.until {
-				t.mustTell(s, -1, both, storeBound)
+				t.spans = append(t.spans, both)
 			}
 		}
 	}
+	return &t
 }
 
 // sightless is when the last time ended, of those that touch an outage, in which

@@ -72,7 +72,7 @@ func (t *Truth) others(s Strike) int {
 	n := 0
 	for _, o := range t.strikes {
 		if o != s && o.Class == Outage {
-			n += max(1, o.Many)
+			n += max(1, o.Many, o.Times)
 		}
 	}
 	return n

@@ -67,6 +67,7 @@ type Strike struct {
 	Alone   bool // it cuts the region from every relay and the other region
 	Store   int  // of an operator's word
 	Many    int  // stores at once
+	Times   int  // that a host goes and comes
 }
 
 // Told is one line of a notice that a channel took.

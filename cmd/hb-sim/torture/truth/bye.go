@@ -1,0 +1,45 @@
+package truth
+
+import "time"
+
+// heeded is how many changes of a host within heededIn its relay takes: who changes
+// more often is shown by the worse of its states, whatever it says.
+const (
+	heeded   = 6
+	heededIn = 10 * time.Minute
+)
+
+// promised says whether a goodbye that a host's relay took, and heeded, promised
+// within a time that it returns, and until its end.
+func (t *Truth) promised(st *store, h *host, from, until time.Duration) bool {
+	for _, x := range h.said.spans {
+		if x.from <= until && x.until >= from && !t.byeOver(st, x.from, until) && h.changed(x.from) < heeded {
+			return true
+		}
+	}
+	return false
+}
+
+// byeOver says whether a goodbye is over by an instant: the store opened since, and
+// comeUp passed (P10). Without opening hours it lasts longer than a schedule.
+func (t *Truth) byeOver(st *store, bye, at time.Duration) bool {
+	for i := range st.said {
+		if w := &st.said[i]; w.word == Closed && w.until >= bye && (t.skewed || at >= t.releases(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+// changed counts how often a host went and came in the time before an instant that
+// a relay counts in.
+func (h *host) changed(before time.Duration) (n int) {
+	for _, x := range h.dead.spans {
+		for _, at := range [...]time.Duration{x.from, x.until} {
+			if at > 0 && at < before && at > before-heededIn {
+				n++
+			}
+		}
+	}
+	return n
+}
