@@ -177,12 +177,14 @@ func backoff(failures int) time.Duration {
 }
 
 // again tries a notice again after a failure.
-func (b *Book) again(o *outgoing, failures int) {
+func (b *Book) again(o *outgoing, failures int) { b.retryIn(o, backoff(failures)) }
+
+func (b *Book) retryIn(o *outgoing, d time.Duration) {
 	if !o.refused {
 		o.refused, o.refusedAt = true, b.now.Mono
 	}
-	o.retryAt = b.now.Mono + backoff(failures)
-	b.after(backoff(failures), func() { b.retry(o) })
+	o.retryAt = b.now.Mono + d
+	b.after(d, func() { b.retry(o) })
 }
 
 // wrote takes the result of a claim, or of a write of marks.

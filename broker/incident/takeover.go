@@ -178,7 +178,7 @@ func (b *Book) answered(e *Answered) {
 // region tells it, or was told to since the question.
 func (b *Book) tryAgain(o *outgoing, theirs bool) {
 	if theirs || o.given {
-		b.again(o, 1)
+		b.retryIn(o, b.opt.AskAgain)
 	} else {
 		b.attempt(o)
 	}

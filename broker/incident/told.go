@@ -95,10 +95,7 @@ func KnownBy(items []ToldItem, notices []Notice, local []Channel) []Known {
 				return t.ToldBy(n, &it) && (it.Incident == t.Incident || it.Change != Opened || it.K > over[it.Incident])
 			}
 			if at := slices.IndexFunc(n.Items, named); at >= 0 {
-				out[k].On = union(out[k].On, sent)
-				if out[k].Incident != t.Incident {
-					out[k].Incident, out[k].K = n.Items[at].Incident, n.Items[at].K
-				}
+				out[k].hears(t, &n.Items[at], sent)
 			}
 			if t.Change == Recovered && slices.ContainsFunc(n.Items, func(it Item) bool { return t.faultOf(n, &it) }) {
 				out[k].Fault = union(out[k].Fault, sent)
@@ -106,6 +103,22 @@ func KnownBy(items []ToldItem, notices []Notice, local []Channel) []Known {
 		}
 	}
 	return out
+}
+
+// hears takes where a notice that lists a transition was sent. An end that is told
+// by its own name was told nowhere by another one: that is the subject's next.
+func (k *Known) hears(t *ToldItem, i *Item, sent []Channel) {
+	own, before := i.Incident == t.Incident, k.Incident == t.Incident
+	switch {
+	case t.Change == Recovered && before && !own:
+		return
+	case t.Change == Recovered && own && !before:
+		k.On = nil
+	}
+	k.On = union(k.On, sent)
+	if !before {
+		k.Incident, k.K = i.Incident, i.K
+	}
 }
 
 // endsOf is the last end that notices list of each incident: an earlier fault of

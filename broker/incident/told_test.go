@@ -63,3 +63,26 @@ func TestBothRegionsSayWhoToldIt(t *testing.T) {
 		}
 	}
 }
+
+// An end that its own notice tells is told where that was sent: the end of the
+// subject's next fault is another one, in whatever order the notices are read.
+func TestMarksOfTheNextEndAreNotItsOwn(t *testing.T) {
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	end := func(id incident.ID, after time.Duration, marks map[incident.Channel]incident.Mark) incident.Notice {
+		return incident.Notice{At: at.Add(after), Marks: marks, Items: []incident.Item{
+			{Incident: id, K: 2, Kind: incident.HostMissing, Change: incident.Recovered, Store: "demo", Host: "pos1"},
+		}}
+	}
+	notices := []incident.Notice{
+		end("one", time.Minute, map[incident.Channel]incident.Mark{"ops": incident.Sent, "bot": incident.Unsent}),
+		end("two", 2*time.Minute, map[incident.Channel]incident.Mark{"ops": incident.Sent, "bot": incident.Sent}),
+	}
+	asked := incident.ToldItem{Incident: "one", K: 2, Kind: incident.HostMissing, Change: incident.Recovered, Store: "demo", Host: "pos1", Since: at}
+	for range 2 {
+		known := incident.KnownBy([]incident.ToldItem{asked}, notices, nil)
+		if !slices.Equal(known[0].On, []incident.Channel{"ops"}) || known[0].Incident != "one" {
+			t.Errorf("it was told on %v as %s, want on ops alone", known[0].On, known[0].Incident)
+		}
+		slices.Reverse(notices)
+	}
+}
