@@ -418,7 +418,7 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingMine
 	case s.phase == held, s.phase == checking && !item.Held && !b.breaksTies(inc):
 		return TellingYours
-	case s.phase == frozen && !b.covered(inc): // who asks has the evidence that this node waits for
+	case s.phase == frozen && !b.covered(inc) && (s.side == nil || s.side.done): // who asks has the evidence that this node waits for
 		b.cede(s)
 		return TellingYours
 	case s.phase == leaving && s.carrier() != nil && b.gives(s.carrier()), s.phase == hushed && item.Sending:
