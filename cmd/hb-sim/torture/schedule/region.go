@@ -49,3 +49,14 @@ func (g *generator) orphan() {
 	f.On, f.Nth, f.Late = Marks, 2+g.IntN(3), 1+g.upTo(8*time.Second)
 	g.s.Faults = append(g.s.Faults, outage, f)
 }
+
+// still is both regions standing still at once, for longer than a host's promise.
+func (g *generator) still() {
+	g.open()
+	at, d := Calm+g.upTo(window), 18*time.Second+g.upTo(40*time.Second)
+	for i := range 4 {
+		f := g.shape(NodeStall)
+		f.Region, f.Node, f.At, f.For = i/2, i%2, at+g.upTo(2*time.Second), d
+		g.s.Faults = append(g.s.Faults, f)
+	}
+}

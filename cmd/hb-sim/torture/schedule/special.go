@@ -14,11 +14,12 @@ const (
 	muteSeeds   = 12
 	lonelySeeds = 12
 	orphanSeeds = 16
+	stillSeeds  = 8
 )
 
 // special makes what chance alone makes too seldom: each fault by itself, and
 // beside one long outage; nights in which the clocks change; storms; regions that
-// cannot tell, see nobody, or die as they told. It draws
+// cannot tell, see nobody, die as they told, or stand still together. It draws
 // from a chance of its own.
 func (g *generator) special() bool {
 	x := generator{Rand: rand.New(rand.NewPCG(g.s.Seed, 0x7370_6563_6961_6c)), s: g.s} //nolint:gosec // a seed decides everything
@@ -26,7 +27,7 @@ func (g *generator) special() bool {
 	for _, c := range [...]struct {
 		seeds int
 		make  func()
-	}{{aloneSeeds, x.alone}, {besideSeeds, x.beside}, {nightSeeds, x.night}, {stormSeeds, x.storm}, {muteSeeds, x.mute}, {lonelySeeds, x.lonely}, {orphanSeeds, x.orphan}} {
+	}{{aloneSeeds, x.alone}, {besideSeeds, x.beside}, {nightSeeds, x.night}, {stormSeeds, x.storm}, {muteSeeds, x.mute}, {lonelySeeds, x.lonely}, {orphanSeeds, x.orphan}, {stillSeeds, x.still}} {
 		if p < c.seeds {
 			c.make()
 			return true

@@ -254,14 +254,15 @@ func (h *host) lived(from, until time.Duration) bool {
 }
 
 // unreached says whether a host that beats to the regions could reach neither at
-// some instant.
+// some instant, for more than that both stood still: a region that did knows
+// nothing then (P6).
 func (t *Truth) unreached(st *store, from, until time.Duration) bool {
 	for g := range t.region {
 		if overlap(&st.path[1-g], &t.region[g], from, until, 0, 0) > 0 {
 			return true
 		}
 	}
-	return overlap(&t.region[0], &t.region[1], from, until, 0, 0) > 0
+	return false
 }
 
 // vanished counts the hosts of a store that were away within a time.
