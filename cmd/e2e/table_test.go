@@ -59,6 +59,7 @@ var contract = map[string]*regexp.Regexp{
 	"hist":     regexp.MustCompile(`^hist#` + reStore + `#\d{4}-\d\d-\d\d ` + reRegion + `#[0-9a-f]{32}#\d+$`),
 	"lease":    regexp.MustCompile(`^lease ` + reRegion + `$`),
 	"mail":     regexp.MustCompile(`^mail#` + reRegion + ` ` + reRegion + `#\d{20}#\d{20}$`),
+	"audit":    regexp.MustCompile(`^audit#\d{4}-\d\d-\d\d ` + reRegion + `#[0-9a-z]{26}$`),
 	"set":      regexp.MustCompile(`^set#\d+ ` + reRegion + `#`),
 }
 

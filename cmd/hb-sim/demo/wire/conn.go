@@ -146,13 +146,24 @@ func (c *lineConn) setCut() {
 	c.change.Broadcast()
 }
 
+func (c *lineConn) timesCut() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cuts
+}
+
 // catchUp sends what waited for the line to heal, in order, and then the end of
-// a connection whose owner has closed it.
-func (c *lineConn) catchUp() {
+// a connection whose owner has closed it. cuts is how often it had been cut when
+// it healed.
+func (c *lineConn) catchUp(cuts int) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.mu.Lock()
-	out, cuts := c.out, c.cuts
+	if c.cuts != cuts {
+		c.mu.Unlock()
+		return // cut again: the next healing goes on
+	}
+	out := c.out
 	if c.aborted {
 		out = nil
 	}

@@ -83,7 +83,8 @@ func (l *Line) Heal() {
 	l.cut = false
 	close(l.healed)
 	for c := range l.conns {
-		l.work.Go(c.catchUp)
+		cuts := c.timesCut()
+		l.work.Go(func() { c.catchUp(cuts) })
 	}
 }
 
