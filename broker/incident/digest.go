@@ -101,16 +101,39 @@ func (b *Book) digest(l lane, c Change, g *budget) {
 		}
 	}
 	if len(steps) == 0 {
-		g.stage, g.recent = 0, g.recent[:0]
+		g.calm()
 		return
 	}
+	news := l == programs || slices.ContainsFunc(steps, func(s *step) bool { return !b.peopleKnow(s) })
 	slices.SortStableFunc(steps, func(x, y *step) int {
 		return cmp.Or(cmp.Compare(x.inc.Kind, y.inc.Kind), cmp.Compare(x.inc.Store, y.inc.Store), cmp.Compare(x.inc.Host, y.inc.Host))
 	})
 	for _, part := range b.parts(steps) {
 		b.send(l, part, true)
 	}
-	b.nextDigest(l, c, g)
+	if news {
+		b.nextDigest(l, c, g)
+	} else { // what goes to programs alone holds nothing back from people
+		g.calm()
+	}
+}
+
+// calm ends a storm.
+func (g *budget) calm() { g.stage, g.recent = 0, g.recent[:0] }
+
+// peopleKnow says whether each channel that reaches people has a transition.
+func (b *Book) peopleKnow(s *step) bool {
+	known := false
+	for _, ch := range b.opt.Channels {
+		if !b.opt.Reaches(ch) || b.isProgram(ch) {
+			continue
+		}
+		if !slices.Contains(s.heard(), ch) {
+			return false
+		}
+		known = true
+	}
+	return known
 }
 
 // MaxEvent bounds the items of one event, in bytes of its JSON as it is quoted
