@@ -91,6 +91,7 @@ func (t *witness) hostUp(h *till) {
 
 func (t *witness) hostDown(h *till) {
 	if !h.shadow {
+		t.truth.BeatTo(h.store.index, h.index, h.prefers)
 		t.truth.HostIs(t.w.now, h.store.index, h.index, false, h.way.direct(), h.interval)
 	}
 }
@@ -113,7 +114,10 @@ func (t *witness) sudden(s *store, h int) { t.truth.Sudden(t.w.now, s.index, h) 
 func (t *witness) hostMoves(h *till, to way) {
 	t.truth.Moved(h.store.index, h.index, to.direct())
 }
-func (t *witness) cable(h *till, cut bool) { t.truth.Cable(t.w.now, h.store.index, h.index, cut) }
+func (t *witness) cable(h *till, cut bool) {
+	t.truth.BeatTo(h.store.index, h.index, h.prefers)
+	t.truth.Cable(t.w.now, h.store.index, h.index, cut)
+}
 
 func (t *witness) connects(r *relay, _ int) {
 	t.truth.Now(t.w.now)

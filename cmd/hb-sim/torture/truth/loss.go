@@ -196,6 +196,17 @@ func (st *store) bound(from time.Duration) time.Duration {
 	return suddenStore
 }
 
+// unheard is when a region has a node again that had none as a silence became a
+// loss: it alone knew of the beats. Else that is when the silence began.
+func (t *Truth) unheard(g int, from, promise time.Duration) time.Duration {
+	for _, x := range t.region[g].spans {
+		if x.from <= from+promise && x.until > from {
+			return x.until
+		}
+	}
+	return from
+}
+
 func (t *Truth) hostLoss(s, i int) {
 	st := &t.stores[s]
 	h := &st.hosts[i]
@@ -218,6 +229,12 @@ func (t *Truth) hostLoss(s, i int) {
 				continue // the relay cannot know, or tell nobody
 			}
 			d.from = max(d.from, heard)
+		}
+		if h.direct {
+			d.from = t.unheard(h.to, d.from, bound-hostBound)
+			if d.from >= d.until {
+				continue
+			}
 		}
 		if !h.direct && slices.Contains(h.sudden, d.from) {
 			t.mustTell(s, i, d, suddenHost)

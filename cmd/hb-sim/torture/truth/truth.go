@@ -95,6 +95,7 @@ type host struct {
 	said             track // a goodbye that its relay took
 	interval         time.Duration
 	direct           bool
+	to               int // the region that it beat to last, where it does so directly
 	moved            bool
 	failing          track           // it says that it is unwell
 	two              track           // another computer beats as it, or did a while ago
@@ -241,6 +242,9 @@ func (t *Truth) Sudden(at time.Duration, s, h int) {
 
 // Heard says that a host's goodbye reached its relay.
 func (t *Truth) Heard(at time.Duration, s, h int) { t.stores[s].hosts[h].said.set(at, true) }
+
+// BeatTo says which region a host beat to, of one that does so directly.
+func (t *Truth) BeatTo(s, h, region int) { t.stores[s].hosts[h].to = region }
 
 // Moved says that a host changed its way; direct that it beats to the regions
 // from now on.

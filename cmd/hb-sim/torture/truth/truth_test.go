@@ -59,6 +59,17 @@ func told(t *truth.Truth, at time.Duration, what, kind string, k int, change fun
 	}
 }
 
+// deadRegion lets region 1 die before a host's silence is a loss, whose beats a
+// region heard; the host is told of when region 1 has settled.
+func deadRegion(t *truth.Truth, heard int) {
+	t.Strikes(truth.Strike{At: 105 * s, For: 70 * s, Class: truth.Node, Region: 1})
+	t.RegionIs(105*s, 1, false)
+	t.RegionIs(175*s, 1, true)
+	t.BeatTo(0, 0, heard)
+	t.HostIs(100*s, 0, 0, false, true, 10*s)
+	told(t, 300*s, "open", "host-missing", 1, func(x *truth.Told) { x.Host = 0 })
+}
+
 // judgement is one thing that a judge must see, or let pass.
 type judgement struct {
 	name string
@@ -148,6 +159,8 @@ func TestJudges(t *testing.T) {
 			h.HostIs(100*s, 0, 0, false, false, 10*s)
 			told(h, 145*s, "open", "store-down", 1, nil)
 		}, 0},
+		{"a host that beat to a dead region is told of when that has settled", func(h *truth.Truth) { deadRegion(h, 1) }, 0},
+		{"a host that beat to the other region is told of too late", func(h *truth.Truth) { deadRegion(h, 0) }, truth.Loss},
 		{"a silenced outage is told to programs alone", func(h *truth.Truth) {
 			h.Says(90*s, 590*s, 0, truth.Silenced, 0)
 			down(h, 100*s, 0)
