@@ -214,8 +214,9 @@ func (p *Presence) hostVerdict(s *store, h *host, cond Condition, why Reason, on
 	if cond == HostMissing {
 		v.Since = p.now.At(last)
 		v.Uncertainty = max(0, p.now.Mono-last)
+		// What the table called alive as this node started may be missing since long.
 		// What the picture of a birth says was so before it.
-		v.Old = last < p.started.Mono || relay && s.bornAt == p.now.Mono
+		v.Old = last <= p.started.Mono || relay && s.bornAt == p.now.Mono
 		if relay && h.reason != beat.ConnectionLost && h.reason != beat.Will {
 			v.Uncertainty = min(v.Uncertainty, h.interval()+beat.HostGrace(h.interval()))
 		}

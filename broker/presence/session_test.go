@@ -82,6 +82,32 @@ func TestAByeLastsADayOverARestart(t *testing.T) {
 	w.want(presence.Down)
 }
 
+// What the table calls alive as a node starts may be missing since long, and told:
+// who does not beat to that node is said to be missing since before it.
+func TestAHostThatANodeNeverHeardIsOldNews(t *testing.T) {
+	w := newWorld(t, "us-east-1")
+	till := &presence.Direct{Store: "demo", Beat: beat.Beat{Host: "till", Interval: 30 * time.Second}}
+	save, ok := find[*presence.Save](w.do(till))
+	if !ok {
+		t.Fatal("a host that beats directly is saved")
+	}
+	for _, beats := range []bool{false, true} {
+		o := presence.DefaultOptions()
+		o.Region, o.Regions, o.Node, o.Term = "us-east-1", []beat.Region{"us-east-1"}, "n2", 2
+		w.p = presence.New(o, w.now)
+		w.do(&presence.Loaded{Stores: []presence.StoreItem{save.Item}})
+		w.at(w.now.Mono + time.Second)
+		if beats {
+			w.do(till)
+		}
+		w.at(w.now.Mono + 2*o.Settle)
+		d, ok := find[*presence.Decided](w.out)
+		if !ok || d.Verdict.Condition != presence.HostMissing || d.Verdict.Old == beats {
+			t.Errorf("it beats to the node: %v, and %+v", beats, w.out)
+		}
+	}
+}
+
 // An answer below the term of the other region's lease is none: its node is
 // not the active one any more.
 func TestAnAnswerBelowTheLeaseIsNone(t *testing.T) {
