@@ -19,15 +19,15 @@ type Mutant struct {
 	Unfit string
 	// Package is the one whose unit tests may notice; "": none are run.
 	Package string
-	// key names the change, whatever else its file holds; "": its name and files.
+	// key says the change, whatever else its file holds; "": its files do.
 	key string
 }
 
 // Drawn says whether it was drawn by a seed, not made by hand.
 func (m *Mutant) Drawn() bool { return m.Package != "" }
 
-// Key names a mutant in the file of results: by the change itself where it was
-// drawn, else by its name and its files.
+// Key names a mutant in the file of results by the change itself: other changes of
+// the code leave its result as it is.
 func (m *Mutant) Key() string {
 	h := sha256.New()
 	fmt.Fprintln(h, m.Name, m.key)

@@ -64,11 +64,28 @@ of its package, and what survives those is played for up to %d seeds.
 	if len(survived) == 0 {
 		return
 	}
-	b.WriteString("\n### What survived\n\n| change | seeds | why it is harmless |\n| --- | ---: | --- |\n")
+	b.WriteString(`
+### What survived
+
+*Not known* is what nobody has looked at yet: a second guard may hold what the change
+takes away, or a judge may not see it. Where the unit tests have not run, it says so.
+How many seeds were played so far is in the table.
+
+| change | seeds | why it is harmless |
+| --- | ---: | --- |
+`)
 	slices.SortFunc(survived, func(x, y Result) int { return strings.Compare(x.Name, y.Name) })
 	for _, r := range survived {
-		fmt.Fprintf(b, "| %s | %d | %s |\n", r.Name, r.Played, cmp.Or(harmless[r.Name], "**not known**"))
+		fmt.Fprintf(b, "| %s | %d | %s |\n", r.Name, r.Played, cmp.Or(harmless[r.Name], untold(&r)))
 	}
+}
+
+// untold is what the page says of a survivor without a reason.
+func untold(r *Result) string {
+	if r.Tested {
+		return "**not known**"
+	}
+	return "**not known**; unit tests not run"
 }
 
 // order are the names, the most frequent first.

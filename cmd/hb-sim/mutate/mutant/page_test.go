@@ -16,7 +16,7 @@ func TestThePageSaysWhatCaughtEach(t *testing.T) {
 		{Name: "a/b f: `x` dropped", CaughtBy: "closure", Played: 3, Drawn: true},
 		{Name: "a/b g: `x` dropped", CaughtBy: "its unit tests", Played: 500, Drawn: true},
 		{Name: "a/b h: `x` dropped", CaughtBy: "closure", Played: 4, Drawn: true},
-		{Name: "a/b i: `y` dropped", Played: 20000, Drawn: true},
+		{Name: "a/b i: `y` dropped", Played: 20000, Drawn: true, Tested: true},
 		{Name: "a/b j: `z` dropped", Played: 20000, Drawn: true},
 	}, map[string]string{"a/b j: `z` dropped": "it is only a word"}, &o)
 	for _, want := range []string{

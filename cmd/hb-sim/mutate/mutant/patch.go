@@ -40,7 +40,7 @@ func readPatch(root, name string) (Mutant, error) {
 	if err != nil {
 		return Mutant{}, err
 	}
-	m := Mutant{Name: strings.TrimSuffix(filepath.Base(name), ".txt"), Files: map[string]string{}}
+	m := Mutant{Name: strings.TrimSuffix(filepath.Base(name), ".txt"), Files: map[string]string{}, key: string(text)}
 	var h *hunk
 	var hunks []*hunk
 	for line := range strings.SplitSeq(string(text), "\n") {
