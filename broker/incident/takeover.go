@@ -174,16 +174,6 @@ func (b *Book) answered(e *Answered) {
 	}
 }
 
-// tryAgain tries a notice again after a question about it, unless the other
-// region tells it, or was told to since the question.
-func (b *Book) tryAgain(o *outgoing, theirs bool) {
-	if theirs || o.given {
-		b.retryIn(o, b.opt.AskAgain)
-	} else {
-		b.attempt(o)
-	}
-}
-
 func (b *Book) heed(s *step, word Telling) {
 	switch {
 	case word == TellingSent && s.carrier() != nil && b.oweMore(s):
@@ -332,25 +322,6 @@ func (b *Book) word(item ToldItem) (Telling, Known) {
 		k.Fault = slices.DeleteFunc(b.reaching(s.inc.fault.on), s.spares)
 	}
 	return w, k
-}
-
-// giveUp leaves a transition to the other region, which was told to tell it: what
-// was asked about it before counts no more, and it is asked after Takeover.
-func (b *Book) giveUp(s *step) {
-	switch s.phase {
-	case held, checking, gathering, digesting:
-	default:
-		return // it is final, or asked about before another try
-	}
-	if s.given && s.phase == held {
-		if s.askAt <= b.now.Mono {
-			b.askAfter(s, b.opt.AskAgain)
-		}
-		return
-	}
-	s.phase, s.given, s.inc.Teller = held, true, b.other()
-	s.inc.Waits = "is told by " + string(s.inc.Teller)
-	b.hold(s)
 }
 
 // reaching are those of some channels that reach somebody.

@@ -89,7 +89,36 @@ func (b *Book) lags(o *outgoing) bool {
 }
 
 // gives says whether the other region is told to try a notice now: not while a
-// channel, or the table, may still take it from here.
+// channel, or the table, may still take it from here, or its fault.
 func (b *Book) gives(o *outgoing) bool {
-	return b.lags(o) && len(o.inflight) == 0 && (o.claimed || !o.writing)
+	return b.lags(o) && len(o.inflight) == 0 && !o.awaits && (o.claimed || !o.writing)
+}
+
+// tryAgain tries a notice again after a question about it, unless the other
+// region tells it, or was told to since the question.
+func (b *Book) tryAgain(o *outgoing, theirs bool) {
+	if theirs || o.given {
+		b.retryIn(o, b.opt.AskAgain)
+	} else {
+		b.attempt(o)
+	}
+}
+
+// giveUp leaves a transition to the other region, which was told to tell it: what
+// was asked about it before counts no more, and it is asked after Takeover.
+func (b *Book) giveUp(s *step) {
+	switch s.phase {
+	case held, checking, gathering, digesting:
+	default:
+		return // it is final, or asked about before another try
+	}
+	if s.given && s.phase == held {
+		if s.askAt <= b.now.Mono {
+			b.askAfter(s, b.opt.AskAgain)
+		}
+		return
+	}
+	s.phase, s.given, s.inc.Teller = held, true, b.other()
+	s.inc.Waits = "is told by " + string(s.inc.Teller)
+	b.hold(s)
 }
