@@ -31,6 +31,19 @@ func (t *Truth) byeOver(st *store, bye, at time.Duration) bool {
 	return false
 }
 
+// returns is when a host is to be back that said goodbye and stayed away for so
+// long: comeUp after the next opening, where its relay heard it; else later than a
+// schedule ends.
+func (t *Truth) returns(st *store, h *host, d span) time.Duration {
+	at := never
+	for i := range st.said {
+		if w := &st.said[i]; w.word == Closed && w.until >= d.from && h.said.held(d.from, d.until, 0) {
+			at = min(at, t.releases(w))
+		}
+	}
+	return at
+}
+
 // changed counts how often a host went and came in the time before an instant that
 // a relay counts in.
 func (h *host) changed(before time.Duration) (n int) {

@@ -26,6 +26,14 @@ func TestAGoodbyeIsAPromise(t *testing.T) {
 	judge(t, []judgement{
 		{"told when it is over", func(h *truth.Truth) { says(h, 120*s, 182*s) }, 0},
 		{"told before it is over", func(h *truth.Truth) { says(h, 120*s, 178*s) }, truth.Falsity},
+		{"not told when it is over", func(h *truth.Truth) {
+			h.Clock(time.Unix(0, 0), 60*s)
+			h.Says(90*s, 120*s, 0, truth.Closed, 0)
+			h.HostIs(100*s, 0, 0, false, false, 10*s)
+			h.Bye(100*s, 0, 0)
+			h.Heard(100*s, 0, 0)
+			h.HostIs(260*s, 0, 0, true, false, 10*s)
+		}, truth.Loss},
 		{"the store opened before it", func(h *truth.Truth) { says(h, 99*s, 162*s) }, truth.Falsity},
 		{"the host changed too often to be heeded", func(h *truth.Truth) {
 			flaps(h, 3)

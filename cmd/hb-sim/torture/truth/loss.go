@@ -218,10 +218,15 @@ func (t *Truth) hostLoss(s, i int) {
 		bound += askBound
 	}
 	for _, d := range either(&h.dead, &h.cable) {
-		// A goodbye promises to return (P10), a double beats for it (L1), a torn disk
-		// does not know it (L2).
-		if d.from == 0 || h.bye.held(d.from, d.until, 0) || h.two.held(d.from, d.until, tail) || st.torn(d.from, d.until) {
+		// A double beats for it (L1), a torn disk does not know it (L2).
+		if d.from == 0 || h.two.held(d.from, d.until, tail) || st.torn(d.from, d.until) {
 			continue
+		}
+		if h.bye.held(d.from, d.until, 0) { // it promises to return (P10)
+			d.from = t.returns(st, h, d)
+			if d.from >= d.until {
+				continue
+			}
 		}
 		if st.relayed && !h.direct {
 			heard := t.sightless(s, d)
