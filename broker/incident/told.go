@@ -116,7 +116,8 @@ func (k *Known) hears(t *ToldItem, i *Item, sent []Channel) {
 		k.On = nil
 	}
 	k.On = union(k.On, sent)
-	if !before {
+	// Of many names its own counts, then the greatest: in any order of the notices.
+	if own && !before || own == before && (i.Incident > k.Incident || i.Incident == k.Incident && i.K > k.K) {
 		k.Incident, k.K = i.Incident, i.K
 	}
 }
@@ -179,7 +180,7 @@ func (b *Book) leaves(s *step, k *Known) bool {
 // told there by the other region, which tells its end.
 func (s *step) spares(ch Channel) bool {
 	o := s.carrier()
-	return o != nil && o.notice.Marks[ch] == Cancelled && !slices.Contains(s.on, ch)
+	return o != nil && o.notice.Marks[ch] != Unsent && !slices.Contains(s.on, ch)
 }
 
 // learn takes where the other region, or a mark, says that a transition was
