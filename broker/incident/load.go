@@ -38,7 +38,17 @@ func (b *Book) load(e *Loaded) {
 // that knew of it first.
 func furthestFirst(x, y Incident) int {
 	return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(y.K, x.K), x.OpenedAt.Compare(y.OpenedAt), x.Since.Compare(y.Since),
-		x.EndedAt.Compare(y.EndedAt), cmp.Compare(x.Teller, y.Teller), cmp.Compare(len(y.Told), len(x.Told)))
+		x.EndedAt.Compare(y.EndedAt), cmp.Compare(x.Teller, y.Teller), cmp.Compare(len(y.Told), len(x.Told)), slices.Compare(x.Told, y.Told),
+		cmp.Compare(heldFirst(&x), heldFirst(&y)))
+}
+
+// heldFirst: of two words that else agree, the one stands by which people know
+// nothing: they are asked about again.
+func heldFirst(i *Incident) int {
+	if i.Suppressed {
+		return 0
+	}
+	return 1
 }
 
 func (b *Book) loadIncident(in *Incident) {
