@@ -392,7 +392,7 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 	case s.phase == frozen && !b.covered(inc) && (s.side == nil || s.side.done): // who asks has the evidence that this node waits for
 		b.cede(s)
 		return TellingYours
-	case s.phase == leaving && s.carrier() != nil && b.gives(s.carrier()), s.phase == hushed && item.Sending:
+	case s.phase == leaving && s.carrier() != nil && b.gives(s.carrier()), (s.phase == hushed || s.phase == frozen) && item.Sending:
 		return TellingYours
 	case b.drained() && (s.carrier() == nil || len(s.carrier().inflight) == 0):
 		return TellingYours // this node tells no more; the next one asks first
