@@ -104,6 +104,7 @@ type step struct {
 	on     []Channel
 	side   *outgoing
 	queued bool // it was handed to programs already, and may wait for their digest
+	apart  bool // it was taken over while the other region was out of reach
 	aside  bool // only programs are to hear of it: the end of what they alone know
 	// quiet: it was held back, and wakes nobody when it is told. why is the
 	// reason for that, and comesUp that the store was closed.

@@ -229,6 +229,7 @@ func (b *Book) marksRead(e *MarksRead) {
 		case !q.asks(i):
 		case e.Failed || i >= len(e.Known):
 			if s.carrier() == nil {
+				s.apart = true
 				b.take(s)
 			}
 		default:
@@ -237,6 +238,7 @@ func (b *Book) marksRead(e *MarksRead) {
 			case len(s.on) > 0 && b.everywhere(s):
 				b.toldThere(s)
 			case s.carrier() == nil: // what is left of it, too
+				s.apart = true
 				b.take(s)
 			}
 		}
@@ -392,8 +394,10 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 	case s.phase == frozen && !b.covered(inc) && (s.side == nil || s.side.done): // who asks has the evidence that this node waits for
 		b.cede(s)
 		return TellingYours
-	case s.phase == leaving && s.carrier() != nil && b.gives(s.carrier()), (s.phase == hushed || s.phase == frozen) && item.Sending:
+	case s.phase == leaving && s.carrier() != nil && b.gives(s.carrier()):
 		return TellingYours
+	case item.Sending && (s.phase == hushed || s.phase == frozen || s.phase == gathering && s.apart):
+		return TellingYours // there is a notice there, and none here yet
 	case b.drained() && (s.carrier() == nil || len(s.carrier().inflight) == 0):
 		return TellingYours // this node tells no more; the next one asks first
 	default:
