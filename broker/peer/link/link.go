@@ -38,7 +38,8 @@ const (
 	// mass of losses take turns.
 	mostCalls = 16
 	// unheard is how long the other region may be silent, whose probes come
-	// every 3 s, before its letters are looked for.
+	// every 3 s, before its letters are looked for; a third of Mail, where that
+	// is less: it waits for an answer by mail for so long.
 	unheard = 10 * time.Second
 	// keepLetter is how long an answer, or a request that was answered, stays in
 	// the table.

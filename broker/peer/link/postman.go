@@ -94,8 +94,10 @@ func (l *Link) write(m wire.Mail) uint64 {
 
 // reads says whether letters are looked for: a call of either side fails.
 func (l *Link) reads() bool {
-	return l.cut || l.now.Mono-l.heardAt >= unheard
+	return l.cut || l.now.Mono-l.heardAt >= l.unheard()
 }
+
+func (l *Link) unheard() time.Duration { return min(unheard, l.opt.Mail/3) }
 
 // deliver reads letters, and deletes those that are not needed any more.
 func (l *Link) deliver() {
@@ -130,7 +132,7 @@ func (l *Link) mailDue() time.Duration {
 	case l.cut:
 		at = p.readAt + l.opt.ReadEvery
 	default:
-		at = max(p.readAt+l.opt.ReadEvery, l.heardAt+unheard)
+		at = max(p.readAt+l.opt.ReadEvery, l.heardAt+l.unheard())
 	}
 	for i := range p.posted {
 		at = min(at, p.posted[i].at)
