@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // call is what a node's door answers to who has a key of the fleet.
@@ -34,10 +33,7 @@ func TestAStandbyAnswersForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRegion(t)
 		defer func() { _ = r.table.Close() }()
-		a := r.start("a", "127.0.0.1:1", "127.0.0.1:2", r.table.Region("us-east-1"))
-		<-a.b.Ready()
-		b := r.start("b", "127.0.0.1:3", "127.0.0.1:4", r.table.Region("us-east-1"))
-		time.Sleep(time.Minute)
+		a, b := r.pair()
 		for _, c := range []struct{ method, path, body string }{
 			{"GET", "/v1/summary", ""}, {"GET", "/v1/stores", ""}, {"GET", "/v1/events", ""}, {"GET", "/v1/keys", ""}, {"GET", "/v1/backup", ""},
 			{"POST", "/v1/silences", `{"stores":["x"],"for":"1h"}`}, {"POST", "/v1/keys", `{"roles":["read"]}`},

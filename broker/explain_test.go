@@ -33,15 +33,22 @@ func ask(t *testing.T, method, url, body string) (status int, answer []byte) {
 	return res.StatusCode, raw
 }
 
-// What an operator says reaches the node, its page and its explanations.
-func TestARegionExplainsWithWhatOperatorsSaid(t *testing.T) {
-	lo := local.DefaultOptions("", "us-east-1")
-	lo.InMemory = true
-	store, err := local.Open(lo)
+// inMemory is an embedded table for a test.
+func inMemory(t *testing.T) *local.Store {
+	t.Helper()
+	o := local.DefaultOptions("", "us-east-1")
+	o.InMemory = true
+	store, err := local.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = store.Close() }()
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+// What an operator says reaches the node, its page and its explanations.
+func TestARegionExplainsWithWhatOperatorsSaid(t *testing.T) {
+	store := inMemory(t)
 	b, stop := lives(t, store.Region("us-east-1"), &slow{began: make(chan struct{})})
 	defer stop()
 	base := "http://" + b.HTTPAddr().String()
@@ -83,13 +90,7 @@ func TestARegionExplainsWithWhatOperatorsSaid(t *testing.T) {
 // Where a store is closed and silenced, what comes next says which of the two ends
 // last, and what is told then.
 func TestWhatComesNextWhereAStoreIsClosedAndSilenced(t *testing.T) {
-	lo := local.DefaultOptions("", "us-east-1")
-	lo.InMemory = true
-	store, err := local.Open(lo)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
+	store := inMemory(t)
 	b, stop := lives(t, store.Region("us-east-1"), &slow{began: make(chan struct{})})
 	defer stop()
 	base := "http://" + b.HTTPAddr().String()

@@ -12,7 +12,6 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/notice"
 	"github.com/hb-mesh/hb-mesh/broker/table"
-	"github.com/hb-mesh/hb-mesh/cloud/local"
 )
 
 // slow is a channel that takes its time.
@@ -57,13 +56,7 @@ func lives(t *testing.T, tb table.Table, ch notice.Channel) (b *broker.Broker, s
 // A node that stops while a channel takes a notice marks it before it ends:
 // the next start does not send it again.
 func TestCleanStopMarksWhatWasSent(t *testing.T) {
-	lo := local.DefaultOptions("", "us-east-1")
-	lo.InMemory = true
-	store, err := local.Open(lo)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
+	store := inMemory(t)
 	ch := &slow{began: make(chan struct{})}
 	b, stop := lives(t, store.Region("us-east-1"), ch)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+b.HTTPAddr().String()+"/ping/pos1/fail", http.NoBody)

@@ -97,16 +97,22 @@ func (r *region) status(n *running) (int, string) {
 	return resp.StatusCode, said.Message
 }
 
+// pair is an active node and its standby.
+func (r *region) pair() (active, standby *running) {
+	active = r.start("a", "127.0.0.1:1", "127.0.0.1:2", r.table.Region("us-east-1"))
+	<-active.b.Ready()
+	standby = r.start("b", "127.0.0.1:3", "127.0.0.1:4", r.table.Region("us-east-1"))
+	time.Sleep(time.Minute)
+	return active, standby
+}
+
 // A standby says so, and shuts the relays' door; a clean stop hands over at
 // once, and so does the way back.
 func TestStandbyTakesOverFromACleanStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRegion(t)
 		defer func() { _ = r.table.Close() }()
-		a := r.start("a", "127.0.0.1:1", "127.0.0.1:2", r.table.Region("us-east-1"))
-		<-a.b.Ready()
-		b := r.start("b", "127.0.0.1:3", "127.0.0.1:4", r.table.Region("us-east-1"))
-		time.Sleep(time.Minute)
+		a, b := r.pair()
 		if code, said := r.status(b); code != http.StatusServiceUnavailable || said != "standby" {
 			t.Errorf("the standby says %d %q", code, said)
 		}

@@ -81,13 +81,17 @@ func TestWhatExcusesASecondSend(t *testing.T) {
 			h.AnswerLost("A", 1, truth.Programs)
 		}, 0},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := history()
-			c.make(h)
-			if v, ok := h.Judge(); ok != (c.want == 0) || !ok && v.Property != c.want {
-				t.Errorf("the judge says %v (%s at %v), not %v", v.Property, v.What, v.At, c.want)
-			}
-		})
+		t.Run(c.name, func(t *testing.T) { judges(t, c.make, c.want) })
+	}
+}
+
+// judges wants what happens in a history to break one property; none: 0.
+func judges(t *testing.T, happens func(*truth.Truth), want truth.Property) {
+	t.Helper()
+	h := history()
+	happens(h)
+	if v, ok := h.Judge(); ok != (want == 0) || !ok && v.Property != want {
+		t.Errorf("the judge says %v (%s at %v), not %v", v.Property, v.What, v.At, want)
 	}
 }
 
@@ -150,13 +154,7 @@ func TestARegionIsToldOf(t *testing.T) {
 			}
 		}, 0},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := history()
-			c.make(h)
-			if v, ok := h.Judge(); ok != (c.want == 0) || !ok && v.Property != c.want {
-				t.Errorf("the judge says %v (%s at %v), not %v", v.Property, v.What, v.At, c.want)
-			}
-		})
+		t.Run(c.name, func(t *testing.T) { judges(t, c.make, c.want) })
 	}
 }
 

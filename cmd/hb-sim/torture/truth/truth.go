@@ -383,17 +383,6 @@ func (t *Truth) Inert(changed bool, what string) {
 	}
 }
 
-// Replayed is the same schedule without a node's death: what was told there.
-func (t *Truth) Replayed(missing, extra string) {
-	t.Judges(Restart)
-	if missing != "" {
-		t.Fail(Restart, t.End, "without the death of a node people were told of "+missing)
-	}
-	if extra != "" {
-		t.Fail(Restart, t.End, "only with the death of a node were people told of "+extra)
-	}
-}
-
 // Fail notes a violation that somebody saw at once.
 func (t *Truth) Fail(p Property, at time.Duration, what string) {
 	if t.first.Property == 0 {
