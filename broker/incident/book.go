@@ -168,11 +168,12 @@ func (b *Book) Next() (at time.Duration, ok bool) {
 func (b *Book) emit(o Out) { b.out = append(b.out, o) }
 
 // decided takes a verdict of our own presence, and forwards it: the other
-// region may have no evidence of its own, and has none of itself.
+// region may have no evidence of its own, and has none of itself. Its own word
+// does not go back to it: late, it would pass for evidence from here.
 func (b *Book) decided(v *presence.Verdict) {
 	changed := b.apply(v, true)
 	_, fault := faultKind(v)
-	if len(b.opt.Regions) > 1 && (changed || fault || !v.First || v.Condition == presence.RegionWell) {
+	if len(b.opt.Regions) > 1 && v.Reason != presence.OtherSays && (changed || fault || !v.First || v.Condition == presence.RegionWell) {
 		b.emit(&Forward{Verdicts: []presence.Verdict{*v}})
 	}
 }

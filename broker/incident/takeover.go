@@ -133,10 +133,10 @@ type asking struct {
 
 // asks says whether the question still matters to its i-th step: it waits for
 // its telling, and was not asked about anew, or given up to the other region,
-// since; or it waits for another try.
+// since; or it waits for another try, and an older question did not bring that.
 func (a asking) asks(i int) bool {
-	s := a.steps[i]
-	return (s.phase == held || s.phase == checking) && s.asked == a.rounds[i] || s.carrier() != nil && slices.Contains(a.notices, s.carrier())
+	s, o := a.steps[i], a.steps[i].carrier()
+	return (s.phase == held || s.phase == checking) && s.asked == a.rounds[i] || o != nil && !o.done && slices.Contains(a.notices, o)
 }
 
 // answered takes the other region's words (I3).
