@@ -16,6 +16,21 @@ var places = []string{
 	"relay/roster", "relay/wan", "relay/journal/compose.go", "relay/journal/index.go", "relay/journal/record.go",
 }
 
+// users are the packages whose unit tests step what is mutated, beside those of
+// its own package.
+var users = map[string][]string{
+	"broker/presence":  {"./broker/incident", "./broker/node", "./broker"},
+	"broker/incident":  {"./broker/node", "./broker/notice", "./broker/record", "./broker"},
+	"broker/lease":     {"./broker/node", "./broker"},
+	"broker/node":      {"./broker"},
+	"broker/setting":   {"./broker/presence", "./broker/incident", "./broker/operator", "./broker"},
+	"broker/record":    {"./broker"},
+	"broker/peer/link": {"./broker/node", "./broker"},
+	"relay/roster":     {"./relay"},
+	"relay/wan":        {"./relay/uplink", "./relay"},
+	"relay/journal":    {"./relay"},
+}
+
 // words are files of those packages that only say to people what there is, or
 // read what people wrote.
 var words = []string{"doc.go", "explain.go", "status.go", "view.go", "yaml.go", "file.go"}
@@ -56,7 +71,7 @@ func (s *spot) mutant(text string) Mutant {
 		name += fmt.Sprintf(" (%d)", s.nth+1)
 	}
 	return Mutant{
-		Name: name, Breaks: s.what, key: name, Package: "./" + filepath.Dir(s.file),
+		Name: name, Breaks: s.what, key: name, Packages: append([]string{"./" + filepath.Dir(s.file)}, users[filepath.Dir(s.file)]...),
 		Files: map[string]string{s.file: text[:s.from] + s.by + text[s.to:]},
 	}
 }

@@ -17,14 +17,15 @@ type Mutant struct {
 	Files map[string]string
 	// Unfit is why it cannot be laid over the source; "": it can.
 	Unfit string
-	// Package is the one whose unit tests may notice; "": none are run.
-	Package string
+	// Packages are those whose unit tests may notice, its own first; empty: none
+	// are run.
+	Packages []string
 	// key says the change, whatever else its file holds; "": its files do.
 	key string
 }
 
 // Drawn says whether it was drawn by a seed, not made by hand.
-func (m *Mutant) Drawn() bool { return m.Package != "" }
+func (m *Mutant) Drawn() bool { return len(m.Packages) > 0 }
 
 // Key names a mutant in the file of results by the change itself: other changes of
 // the code leave its result as it is.

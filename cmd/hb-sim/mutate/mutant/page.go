@@ -53,7 +53,8 @@ func pageDrawn(b *strings.Builder, drawn []Result, harmless map[string]string, o
 %d changes of conditions, operators, constants, statements and returned truth values
 in the pure packages and the joins, drawn by seed %d; those that do not compile are
 drawn again. Each is played for %d seeds; what survives is run against the unit tests
-of its package, and what survives those is played for up to %d seeds.
+of its package and of those that step it, and what survives those is played for up to
+%d seeds.
 
 | caught by | mutants |
 | --- | ---: |

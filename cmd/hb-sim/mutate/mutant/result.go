@@ -12,7 +12,7 @@ import (
 // What caught a mutant where no property did.
 const (
 	byCompiler = "the compiler"
-	byTests    = "its unit tests"
+	byTests    = "unit tests"
 	byBreaking = "a panic or no end"
 )
 
@@ -25,7 +25,7 @@ type Result struct {
 	What     string `json:"what,omitempty"`
 	Seed     uint64 `json:"seed,omitempty"`   // the seed that broke a property
 	Played   uint64 `json:"played,omitempty"` // how many seeds were played
-	Tested   bool   `json:"tested,omitempty"` // its unit tests ran
+	Tested   bool   `json:"unit,omitempty"`   // the unit tests ran
 	Drawn    bool   `json:"drawn,omitempty"`
 }
 

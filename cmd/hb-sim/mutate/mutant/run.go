@@ -65,12 +65,16 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	harmless, err := ReadReasons(filepath.Join(o.Root, byHand, "harmless.md"))
+	if err != nil {
+		return err
+	}
 	dir, done, err := workshop()
 	if err != nil {
 		return err
 	}
 	defer done()
-	t := trial{o: &o, book: book, bench: &bench{o: &o, plain: filepath.Join(dir, "plain"), known: map[uint64]bool{}}}
+	t := trial{o: &o, book: book, harmless: harmless, bench: &bench{o: &o, plain: filepath.Join(dir, "plain"), known: map[uint64]bool{}}}
 	if o.AsIs {
 		t.kept(made, drawn)
 		return t.end()
@@ -98,6 +102,8 @@ type trial struct {
 	bench *bench
 	tried []*Mutant
 	unfit []*Mutant
+	// harmless is why survivors are, by name.
+	harmless map[string]string
 }
 
 // first plays the first seeds of each mutant. One that does not compile is none:
@@ -159,9 +165,15 @@ func (t *trial) rest(ctx context.Context) error {
 			}
 		}
 	}
-	for _, m := range t.tried {
-		if _, err := t.step(ctx, m, t.play(t.o.Seeds)); err != nil {
-			return err
+	// Those that nobody has a reason for come first.
+	for _, known := range [...]bool{false, true} {
+		for _, m := range t.tried {
+			if (t.harmless[m.Name] != "") != known {
+				continue
+			}
+			if _, err := t.step(ctx, m, t.play(t.o.Seeds)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -203,22 +215,18 @@ func (t *trial) test(ctx context.Context, m *Mutant, r *Result) (bool, error) {
 
 // end writes the page, and says whether anything survived.
 func (t *trial) end() error {
-	harmless, err := ReadReasons(filepath.Join(t.o.Root, byHand, "harmless.md"))
-	if err != nil {
-		return err
-	}
 	results := make([]Result, 0, len(t.tried))
 	survivors := len(t.unfit)
 	for _, m := range t.tried {
 		r := t.book.all[m.Key()]
 		results = append(results, r)
-		if r.CaughtBy == "" && harmless[r.Name] == "" {
+		if r.CaughtBy == "" && t.harmless[r.Name] == "" {
 			survivors++
 		}
 	}
 	fmt.Fprintf(t.o.Out, "%d mutants, %d survive without a reason\n", len(t.tried)+len(t.unfit), survivors)
 	if t.o.Page != "" {
-		if err := os.WriteFile(t.o.Page, []byte(Page(results, harmless, t.o)), 0o644); err != nil { //nolint:gosec // a page for people
+		if err := os.WriteFile(t.o.Page, []byte(Page(results, t.harmless, t.o)), 0o644); err != nil { //nolint:gosec // a page for people
 			return fmt.Errorf("write the page: %w", err)
 		}
 	}

@@ -81,7 +81,7 @@ func (b *bench) build(ctx context.Context, overlay, player string) (why string) 
 	return ""
 }
 
-// test runs the unit tests of the mutant's package.
+// test runs the unit tests of the mutant's package, and of those that use it.
 func (b *bench) test(ctx context.Context, m *Mutant, r *Result) error {
 	dir, done, err := workshop()
 	if err != nil {
@@ -94,7 +94,8 @@ func (b *bench) test(ctx context.Context, m *Mutant, r *Result) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, b.o.Limit+buildLimit)
 	defer cancel()
-	c := exec.CommandContext(limited, "go", "test", "-overlay", overlay, "-count=1", "-failfast", "-timeout", b.o.Limit.String(), m.Package) //nolint:gosec // our own arguments
+	args := []string{"test", "-overlay", overlay, "-count=1", "-failfast", "-p", strconv.Itoa(b.o.Jobs), "-timeout", b.o.Limit.String()}
+	c := exec.CommandContext(limited, "go", append(args, m.Packages...)...) //nolint:gosec // our own arguments
 	c.Dir = b.o.Root
 	r.Tested = true
 	if out, err := c.CombinedOutput(); err != nil {
