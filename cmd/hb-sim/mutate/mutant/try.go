@@ -92,16 +92,24 @@ func (b *bench) test(ctx context.Context, m *Mutant, r *Result) error {
 	if err != nil {
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, b.o.Limit+buildLimit)
-	defer cancel()
-	args := []string{"test", "-overlay", overlay, "-count=1", "-failfast", "-p", strconv.Itoa(b.o.Jobs), "-timeout", b.o.Limit.String()}
-	c := exec.CommandContext(limited, "go", append(args, m.Packages...)...) //nolint:gosec // our own arguments
-	c.Dir = b.o.Root
 	r.Tested = true
-	if out, err := c.CombinedOutput(); err != nil {
-		r.CaughtBy, r.What = byTests, failedTest(string(out))
+	for _, p := range m.Packages {
+		if r.CaughtBy != "" || ctx.Err() != nil {
+			break
+		}
+		b.testPackage(ctx, overlay, p, r)
 	}
 	return ctx.Err()
+}
+
+func (b *bench) testPackage(ctx context.Context, overlay, pkg string, r *Result) {
+	limited, cancel := context.WithTimeout(ctx, b.o.Limit+buildLimit)
+	defer cancel()
+	c := exec.CommandContext(limited, "go", "test", "-overlay", overlay, "-count=1", "-failfast", "-vet=off", "-timeout", b.o.Limit.String(), pkg) //nolint:gosec // our own arguments
+	c.Dir = b.o.Root
+	if out, err := c.CombinedOutput(); err != nil {
+		r.CaughtBy, r.What = byTests, pkg+" "+failedTest(string(out))
+	}
 }
 
 // outcome is what a player printed: the first seed that broke a property (0:
