@@ -108,6 +108,20 @@ func TestRecoveryOnAllChannels(t *testing.T) {
 	}
 }
 
+// A node that dies between the end of a fault and its telling leaves the end to the
+// next one, also where one channel alone got the fault.
+func TestAnEndIsOwedOverARestart(t *testing.T) {
+	s := newSolo(t, 1, "sns")
+	s.verdict(presence.HostMissing, 1)
+	s.run(time.Minute)
+	s.verdict(presence.Well, 2)
+	n := s.restart(true)
+	n.run(time.Minute)
+	if len(n.pubs) != 1 || n.pubs[0].Notice.Items[0].Change != incident.Recovered {
+		t.Fatalf("the next node told %+v", n.pubs)
+	}
+}
+
 // A fault that was over before any channel took it opens nothing after a
 // restart: the next fault of the host is told.
 func TestCancelledNoticeLeavesNoGhost(t *testing.T) {

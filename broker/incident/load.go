@@ -57,18 +57,10 @@ func (b *Book) loadIncident(in *Incident) {
 		return
 	}
 	if have := b.byID[in.ID]; have != nil {
-		switch {
-		case in.subject() != have.subject(), in.K < have.K:
-		case in.K == have.K:
-			if !in.Open && !have.Open && !in.Untold {
-				have.Untold, have.recovery.phase = false, told
-			}
-		case in.Open && !have.Open:
-			b.loadAgain(have, in)
-		default:
-			b.loadEnd(have, in)
+		if in.subject() == have.subject() && in.K == have.K && !in.Open && !have.Open && !in.Untold {
+			have.Untold, have.recovery.phase = false, told
 		}
-		return
+		return // the furthest came first
 	}
 	inc := &incident{Incident: *in, began: in.OpenedAt, doubtful: true, saved: in.Told}
 	inc.Waits = ""
@@ -91,14 +83,6 @@ func loadedEnd(inc *incident) *step {
 		s.phase = checking
 	}
 	return s
-}
-
-// loadAgain takes the word that an incident was opened again.
-func (b *Book) loadAgain(inc *incident, in *Incident) {
-	inc.Incident, inc.began, inc.recovery, inc.saved = *in, in.OpenedAt, nil, in.Told
-	inc.Waits = ""
-	inc.fault = &step{inc: inc, k: in.K, change: Opened, phase: told, on: slices.Clone(in.Told)}
-	b.loadOpen(inc)
 }
 
 // loadOpen makes an incident the open one of its subject. Where each region
@@ -124,14 +108,10 @@ func (b *Book) remind(f *step) {
 	f.inc.Waits = "waits for evidence after this node's start"
 }
 
-// loadEnd takes a further word about an incident that is known already.
-func (b *Book) loadEnd(inc *incident, in *Incident) {
-	inc.K = in.K
-	if in.Open {
-		return
-	}
+// loadEnd ends an incident that is known already, as a notice says.
+func (b *Book) loadEnd(inc *incident, k int, at time.Time) {
 	was := inc.Open
-	inc.Open, inc.EndedAt, inc.Ended, inc.Untold = false, in.EndedAt, in.Ended, in.Untold
+	inc.K, inc.Open, inc.EndedAt, inc.Ended, inc.Untold = k, false, at, "", false
 	if sub := inc.subject(); was && b.open[sub] == inc {
 		delete(b.open, sub)
 		for _, other := range inc.also {
@@ -235,7 +215,7 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 		s.phase = cancelled
 		if item.Change == Opened && inc.Open {
 			// Nobody was told: evidence opens it again.
-			b.loadEnd(inc, &Incident{K: inc.K + 1, EndedAt: n.At})
+			b.loadEnd(inc, inc.K+1, n.At)
 			inc.recovery.phase = cancelled
 		}
 	case n.Region == b.opt.Region:
@@ -297,7 +277,7 @@ func (b *Book) loadSubject(n *Notice, item *Item) *incident {
 			inc.fault = &step{inc: inc, change: Opened, phase: told}
 		}
 		inc.Open = true
-		b.loadEnd(inc, &Incident{K: item.K, EndedAt: n.At})
+		b.loadEnd(inc, item.K, n.At)
 	case item.Change == Opened && item.K > inc.K:
 		inc.K, inc.Open, inc.EndedAt, inc.recovery = item.K, true, time.Time{}, nil
 		inc.Since, inc.SinceUncertaintyMs, inc.OpenedAt = item.Since, item.SinceUncertaintyMs, n.At

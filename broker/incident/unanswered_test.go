@@ -56,6 +56,7 @@ type lone struct {
 	now       beat.Now
 	writes    func(*incident.Write) (incident.Result, bool)
 	publishes func(*incident.Publish) incident.Result
+	until     time.Duration // of its lease; 0: nothing bounds it
 }
 
 func (l *lone) step(e incident.Event) {
@@ -76,6 +77,9 @@ func (l *lone) run(d time.Duration) {
 	o := incident.DefaultOptions()
 	o.Region, o.Regions, o.Node, o.Term, o.Channels = "us-east-1", []beat.Region{"us-east-1"}, "n", 1, []incident.Channel{"sns", "bot"}
 	l.b, l.now = incident.New(o), beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
+	if l.until != 0 {
+		l.step(&incident.Lease{Until: l.until})
+	}
 	l.step(&incident.Decided{Verdict: presence.Verdict{
 		Store: "demo", Condition: presence.StoreDown, At: l.now.Wall, Since: l.now.Wall, SeenFrom: o.Regions,
 	}})
@@ -130,5 +134,71 @@ func TestWhatWasSentUnclaimedIsClaimedAfterwards(t *testing.T) {
 	l.run(time.Hour)
 	if sent != 2 || marks["sns"] != incident.Sent || marks["bot"] != incident.Sent {
 		t.Errorf("it was sent %d times, and the table has the marks %v", sent, marks)
+	}
+}
+
+// A claim whose answer was lost was made: that the notice is there already, when it
+// is claimed again, says that it is this node's.
+func TestAClaimWhoseAnswerWasLostIsOurs(t *testing.T) {
+	writes, sent := 0, 0
+	l := lone{
+		writes: func(*incident.Write) (incident.Result, bool) {
+			if writes++; writes <= 2 {
+				return []incident.Result{incident.Uncertain, incident.Refused}[writes-1], true
+			}
+			return incident.Done, true
+		},
+		publishes: func(*incident.Publish) incident.Result {
+			sent++
+			return incident.Done
+		},
+	}
+	l.run(time.Minute)
+	if writes < 3 || sent != 2 {
+		t.Errorf("it was written %d times, and sent %d times", writes, sent)
+	}
+}
+
+// The same of what was sent without a claim, and is claimed afterwards: its marks
+// are written over what is there.
+func TestALateClaimWhoseAnswerWasLostIsOurs(t *testing.T) {
+	var l lone
+	late, rev := 0, int64(0)
+	l.writes = func(w *incident.Write) (incident.Result, bool) {
+		if l.now.Mono < 5*time.Minute {
+			return incident.Failed, true
+		}
+		rev = w.Notice.Rev
+		if late++; late <= 2 {
+			return []incident.Result{incident.Uncertain, incident.Refused}[late-1], true
+		}
+		return incident.Done, true
+	}
+	l.publishes = func(*incident.Publish) incident.Result { return incident.Done }
+	l.run(time.Hour)
+	if late != 3 || rev != 2 {
+		t.Errorf("it was claimed and marked %d times, the last time as revision %d", late, rev)
+	}
+}
+
+// A node that cannot renew its lease, and did not give it up, tells after twice
+// the time of a takeover: unclaimed rather than never (I3).
+func TestANodeThatCannotRenewTellsAtLast(t *testing.T) {
+	var l lone
+	var first time.Duration
+	l.writes = func(*incident.Write) (incident.Result, bool) { return incident.Failed, true }
+	l.publishes = func(p *incident.Publish) incident.Result {
+		if first == 0 {
+			first = l.now.Mono
+		}
+		if p.NotAfter != 0 {
+			t.Errorf("it is bounded by a lease that is over: %v", p.NotAfter)
+		}
+		return incident.Done
+	}
+	l.until = time.Second
+	l.run(10 * time.Minute)
+	if first < time.Minute || first > 3*time.Minute {
+		t.Errorf("first sent at %v", first)
 	}
 }

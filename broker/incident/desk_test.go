@@ -1,0 +1,247 @@
+package incident_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
+
+// desk is the book of us-east-1, one of two regions. What the other region, the
+// table and the channels answer is a test's to say; else all is well, and the
+// other region is silent and told nothing.
+type desk struct {
+	t       *testing.T
+	b       *incident.Book
+	now     beat.Now
+	asks    []*incident.Ask
+	pubs    []*incident.Publish
+	forward []presence.Verdict
+	answer  func(incident.ToldItem) (incident.Telling, incident.Known)
+	publish func(*incident.Publish) incident.Result
+}
+
+func newDesk(t *testing.T) *desk {
+	o := incident.DefaultOptions()
+	o.Region, o.Regions, o.Node, o.Term = "us-east-1", regionNames, "n", 1
+	o.Channels, o.Programs = []incident.Channel{"sns", "bot"}, []incident.Channel{"bot"}
+	return &desk{t: t, b: incident.New(o), now: beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}}
+}
+
+func (d *desk) do(e incident.Event) {
+	for _, o := range d.b.Step(d.now, e, nil) {
+		switch o := o.(type) {
+		case *incident.Write:
+			d.do(&incident.Wrote{Op: o.Op})
+		case *incident.Publish:
+			d.pubs = append(d.pubs, o)
+			result := incident.Done
+			if d.publish != nil {
+				result = d.publish(o)
+			}
+			d.do(&incident.Published{Op: o.Op, Result: result})
+		case *incident.Ask:
+			d.asks = append(d.asks, o)
+			d.reply(o)
+		case *incident.ReadMarks:
+			d.do(&incident.MarksRead{ID: o.ID, Known: make([]incident.Known, len(o.Items))})
+		case *incident.Forward:
+			d.forward = append(d.forward, o.Verdicts...)
+		}
+	}
+}
+
+func (d *desk) reply(o *incident.Ask) {
+	if d.answer == nil {
+		d.do(&incident.Unanswered{ID: o.ID})
+		return
+	}
+	var a incident.ToldAnswer
+	for _, item := range o.Question.Items {
+		word, known := d.answer(item)
+		a.Words, a.Known = append(a.Words, word), append(a.Known, known)
+	}
+	d.do(&incident.Answered{ID: o.ID, Answer: a})
+}
+
+// run lets so much time pass.
+func (d *desk) run(so time.Duration) {
+	end := d.now.Mono + so
+	for {
+		at, ok := d.b.Next()
+		if !ok || at > end {
+			break
+		}
+		d.now = d.now.Add(max(at-d.now.Mono, 0))
+		d.do(nil)
+	}
+	d.now = d.now.Add(end - d.now.Mono)
+}
+
+// say is a verdict about a host, or a store, that this region saw itself.
+func (d *desk) say(c presence.Condition, store beat.StoreID, host beat.HostID) {
+	d.do(&incident.Decided{Verdict: presence.Verdict{
+		Store: store, Host: host, Condition: c, Cause: presence.Cause{Incarnation: beat.Incarnation{1}, Number: 7},
+		At: d.now.Wall, Since: d.now.Wall, SeenFrom: regionNames[:1],
+	}})
+}
+
+// storeOf is a store whose home is a region.
+func storeOf(home beat.Region) beat.StoreID {
+	for _, s := range []beat.StoreID{"demo", "calm", "shop", "mall", "kiosk"} {
+		if presence.Home(s, regionNames) == home {
+			return s
+		}
+	}
+	return ""
+}
+
+// A node that starts finds its stores well, one by one, which is no news to the
+// other region; that a region lives is, for it may know of a fault of before.
+func TestThatAllIsWellAsANodeStartsIsNotForwarded(t *testing.T) {
+	d := newDesk(t)
+	well := presence.Verdict{Store: "demo", Condition: presence.Well, At: d.now.Wall, Since: d.now.Wall, First: true, SeenFrom: regionNames[:1]}
+	d.do(&incident.Decided{Verdict: well})
+	if len(d.forward) != 0 {
+		t.Errorf("forwarded: %+v", d.forward)
+	}
+	well.Store, well.Region, well.Condition = "", "us-west-2", presence.RegionWell
+	d.do(&incident.Decided{Verdict: well})
+	if len(d.forward) != 1 || d.forward[0].Condition != presence.RegionWell {
+		t.Errorf("forwarded: %+v", d.forward)
+	}
+}
+
+// Both regions, of this version and the next, compute one id of one fault.
+func TestAnIDStaysAsItIs(t *testing.T) {
+	for _, c := range []struct {
+		v    presence.Verdict
+		want incident.ID
+	}{
+		{presence.Verdict{Store: "demo", Condition: presence.StoreDown, Cause: presence.Cause{Incarnation: beat.Incarnation{1}, Number: 7}}, "768UTL2013SQ8RE13NRAFA6KP8"},
+		{presence.Verdict{Store: "demo", Host: "pos1", Condition: presence.HostMissing, Cause: presence.Cause{Node: "n", Term: 3, Number: 7}}, "RELI6R2P1MK7JEK2QANFE4ML28"},
+		{presence.Verdict{Region: "us-west-2", Condition: presence.RegionDown, Cause: presence.Cause{Node: "us-west-2", Term: 3}}, "LDIATT5AL4BSSF73487O731JM8"},
+	} {
+		d := newDesk(t)
+		c.v.At, c.v.Since = d.now.Wall, d.now.Wall
+		d.do(&incident.Decided{Verdict: c.v})
+		if all := d.b.Incidents(true); len(all) != 1 || all[0].ID != c.want {
+			t.Errorf("%s of %s%s/%s: %+v", c.v.Condition, c.v.Region, c.v.Store, c.v.Host, all)
+		}
+	}
+}
+
+// Of two faults in one notice the other region told one while a channel failed:
+// the channel gets the other one, and nothing else.
+func TestWhatTheOtherRegionToldLeavesTheNotice(t *testing.T) {
+	d := newDesk(t)
+	fails := true
+	d.publish = func(*incident.Publish) incident.Result {
+		if fails {
+			return incident.Failed
+		}
+		return incident.Done
+	}
+	d.answer = func(i incident.ToldItem) (incident.Telling, incident.Known) {
+		fails = false
+		if i.Host == "pos1" {
+			return incident.TellingSent, incident.Known{On: []incident.Channel{"sns", "bot"}}
+		}
+		return incident.TellingYours, incident.Known{}
+	}
+	store := storeOf("us-east-1")
+	d.say(presence.HostMissing, store, "pos1")
+	d.say(presence.HostMissing, store, "pos2")
+	d.run(time.Minute)
+	got := map[incident.Channel]string{}
+	for _, p := range d.pubs[2:] {
+		for _, i := range p.Notice.Items {
+			got[p.Channel] += string(i.Host)
+		}
+	}
+	if len(d.pubs[0].Notice.Items) != 2 || len(got) != 2 || got["sns"] != "pos2" || got["bot"] != "pos2" {
+		t.Errorf("first %+v, then %v", d.pubs[0].Notice.Items, got)
+	}
+}
+
+// The other region is asked about a transition once at a time, whatever made it
+// due meanwhile: here it settles while it is waited for.
+func TestAQuestionNamesATransitionOnce(t *testing.T) {
+	d := newDesk(t)
+	d.answer = func(incident.ToldItem) (incident.Telling, incident.Known) {
+		return incident.TellingMine, incident.Known{}
+	}
+	d.say(presence.HostMissing, storeOf("us-west-2"), "pos1")
+	d.run(10 * time.Second)
+	d.do(&incident.PeerIs{State: presence.PeerSettles})
+	d.run(50 * time.Second)
+	if len(d.asks) != 6 {
+		t.Errorf("asked %d times, not every 10 s", len(d.asks))
+	}
+	for _, a := range d.asks {
+		if len(a.Question.Items) != 1 {
+			t.Errorf("asked about %+v", a.Question.Items)
+		}
+	}
+}
+
+// loaded is a fault that us-east-1 told on some channels before its node started.
+func loaded(id incident.ID, at time.Time, told ...incident.Channel) incident.Incident {
+	return incident.Incident{
+		V: incident.Version, ID: id, Kind: incident.HostMissing, Store: storeOf("us-east-1"), Host: "pos1", K: 1, Open: true,
+		Since: at, OpenedAt: at, Teller: "us-east-1", Told: told,
+	}
+}
+
+// The name by which people know a fault from here stays, also where one channel
+// alone got it.
+func TestAFaultThatWasToldKeepsItsName(t *testing.T) {
+	d := newDesk(t)
+	d.do(&incident.Loaded{Incidents: []incident.Incident{loaded("A", d.now.Wall, "sns")}})
+	d.answer = func(incident.ToldItem) (incident.Telling, incident.Known) {
+		return incident.TellingMine, incident.Known{Incident: "B", K: 2}
+	}
+	d.say(presence.Well, storeOf("us-east-1"), "pos1")
+	if all := d.b.Incidents(false); len(d.asks) != 1 || len(all) != 1 || all[0].ID != "A" {
+		t.Errorf("%d questions, and %+v", len(d.asks), all)
+	}
+}
+
+// Each region opened a fault by itself and told it: the host that is back ends
+// both, and each end is told.
+func TestTwoFaultsOfOneHostEndTogether(t *testing.T) {
+	d := newDesk(t)
+	d.do(&incident.Loaded{Incidents: []incident.Incident{
+		loaded("A", d.now.Wall, "sns", "bot"), loaded("B", d.now.Wall.Add(time.Second), "sns", "bot"),
+	}})
+	d.run(time.Minute)
+	d.say(presence.Well, storeOf("us-east-1"), "pos1")
+	d.run(time.Minute)
+	ends := map[incident.ID]int{}
+	for _, p := range d.pubs {
+		for _, i := range p.Notice.Items {
+			if i.Change == incident.Recovered {
+				ends[i.Incident]++
+			}
+		}
+	}
+	if open := d.b.Incidents(true); len(open) != 0 || ends["A"] != 2 || ends["B"] != 2 {
+		t.Errorf("open: %+v, ends told: %v", open, ends)
+	}
+}
+
+// A notice of a change tells nobody of a fault or its end: who told the fault
+// tells its end, and asks at once.
+func TestAChangeIsNoFaultThatWasTold(t *testing.T) {
+	d := newDesk(t)
+	d.do(&incident.Loaded{Incidents: []incident.Incident{loaded("A", d.now.Wall, "sns", "bot")}, Notices: []incident.Notice{{
+		V: incident.Version, ID: "01", Region: "us-west-2", At: d.now.Wall, Rev: 1, Marks: map[incident.Channel]incident.Mark{"sns": incident.Sent},
+		Items: []incident.Item{{Kind: incident.HostMissing, Change: incident.Changed, Store: storeOf("us-east-1"), Host: "pos1", Incident: "A", K: 2, Since: d.now.Wall}},
+	}}})
+	d.say(presence.Well, storeOf("us-east-1"), "pos1")
+	if len(d.asks) != 1 {
+		t.Errorf("%d questions", len(d.asks))
+	}
+}
