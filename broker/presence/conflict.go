@@ -21,7 +21,10 @@ const (
 	// conflictLasts is how long after the last refused CONNECT a conflict is over.
 	conflictLasts = 10 * time.Minute
 	// rivalLives is how long after its last CONNECT the other relay is thought
-	// to live: twice the longest wait of a relay that reconnects.
+	// to live: twice the longest wait of a relay that reconnects. That long a store
+	// without a session is not lost, and is no second view for the other region,
+	// which may know of no conflict: neither's end opens "down" while the other
+	// lives.
 	rivalLives = 60 * time.Second
 	// keepBoots is how many boots of a relay are remembered.
 	keepBoots = 4
@@ -109,13 +112,6 @@ func (p *Presence) judgeConflict(s *store) {
 		Store: s.id, Condition: ConflictOver, Reason: OneRelay, Cause: c.cause(),
 		At: p.now.Wall, Since: p.now.Wall, SeenFrom: []beat.Region{p.opt.Region},
 	}})
-}
-
-// disputed says whether the relay that has no session here lives, as far as
-// its CONNECTs tell.
-func (p *Presence) disputed(s *store) bool {
-	c := s.conflict
-	return c != nil && (s.session == sessionOpen || p.now.Mono < c.lastAt+rivalLives)
 }
 
 // rememberBoot keeps the boot, or the boot's incarnation, that a birth replaces.

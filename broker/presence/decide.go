@@ -19,11 +19,11 @@ const (
 
 // Facts are what Decide judges a store by.
 type Facts struct {
-	// Mine is this region's own view; Grace says that the session ended less
-	// than grace ago.
+	// Mine is this region's own view; Grace says that it is open though the
+	// session ended: less than grace ago, or the other of two relays lives.
 	Mine  View
 	Grace bool
-	// Conflict says that two relays live with one identity (P14).
+	// Conflict says that two relays live, or lived lately, with one identity (P14).
 	Conflict bool
 	// Theirs is the other region's word, where Peer is PeerSays; Opens counts
 	// how often it said open since our loss.
@@ -62,6 +62,8 @@ func Decide(f Facts) (state State, why Reason, oneSided bool) {
 	switch f.Mine {
 	case ViewOpen:
 		switch {
+		case f.Grace && f.Conflict:
+			return Suspect, TwoRelays, false
 		case f.Grace:
 			return Suspect, WithinGrace, false
 		case f.Conflict:
@@ -101,8 +103,6 @@ func decideLost(f Facts) (State, Reason, bool) {
 		word = "" // a dead region's views are void
 	}
 	switch {
-	case f.Conflict:
-		return Suspect, TwoRelays, false
 	case f.Peer == PeerNone && f.ByeExpired:
 		return down, ByeExpired, false
 	case f.Peer == PeerNone:

@@ -68,7 +68,6 @@ func TestDecideKeepsItsWord(t *testing.T) {
 			{why == "" || state > presence.Conflict, "there is a state and a reason for everything"},
 			{isDown && !wasDown && f.Mine != presence.ViewLost, "nothing goes down that is not lost here"},
 			{isDown && !wasDown && f.Peer != presence.PeerNone && !lostThere && !alone, "nothing goes down without a second view, or a reason to do without"},
-			{isDown && f.Conflict && f.Mine == presence.ViewLost, "nothing is down while the other of two relays lives"},
 			{oneSided && !isDown, "one-sided says down"},
 			{oneSided && (lostThere || wasDown || f.Peer == presence.PeerNone), "one-sided says that nobody else had a word"},
 			{isDown && !wasDown && f.Peer != presence.PeerNone && !lostThere && !oneSided, "down without a second view is one-sided"},

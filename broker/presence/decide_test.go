@@ -56,7 +56,7 @@ func TestDecide(t *testing.T) {
 		{"a blind region knows nothing", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSilent, Link: presence.PeerCut, Fleet: presence.FleetBlind, SinceLoss: time.Hour, Blind: blind}, presence.Unknown, false},
 		{"a blind region takes an answer", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerSays, Theirs: presence.ViewLost, Fleet: presence.FleetBlind, Blind: blind}, presence.Down, false},
 		{"two relays, one session: a conflict", presence.Facts{Mine: presence.ViewOpen, Conflict: true}, presence.Conflict, false},
-		{"two relays, no session: the other one lives", presence.Facts{Mine: presence.ViewLost, Conflict: true, Peer: presence.PeerSays, Theirs: presence.ViewLost}, presence.Suspect, false},
+		{"two relays, no session: the other one lives", presence.Facts{Mine: presence.ViewOpen, Grace: true, Conflict: true, Peer: presence.PeerSays, Theirs: presence.ViewLost}, presence.Suspect, false},
 		{"a goodbye that expired is down at once with one region", presence.Facts{Mine: presence.ViewLost, Peer: presence.PeerNone, ByeExpired: true}, presence.Down, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

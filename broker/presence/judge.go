@@ -36,13 +36,20 @@ func (p *Presence) judge(s *store) {
 // is shown: it asks again in each of them.
 const lostWordLasts = 3
 
-// lossAt is when this region loses a store whose session ended.
-func (p *Presence) lossAt(s *store) time.Duration { return s.suspectAt + p.opt.Grace }
+// lossAt is when this region loses a store whose session ended: after grace, and
+// not while the other of two relays of its identity is thought to live (P14).
+func (p *Presence) lossAt(s *store) time.Duration {
+	at := s.suspectAt + p.opt.Grace
+	if s.conflict != nil {
+		at = max(at, s.conflict.lastAt+rivalLives)
+	}
+	return at
+}
 
 // facts are what Decide judges a store by.
 func (p *Presence) facts(s *store, mine View) Facts {
 	return Facts{
-		Mine: mine, Grace: mine == ViewOpen && s.session != sessionOpen, Conflict: p.disputed(s),
+		Mine: mine, Grace: mine == ViewOpen && s.session != sessionOpen, Conflict: s.conflict != nil,
 		Peer: p.peerWord(s), Theirs: s.theirs.View, Opens: s.opens, Link: p.peer.state, Fleet: p.fleet.state,
 		OpenedHere:     s.opened && !s.onlyThere && (s.session == sessionOpen || s.openAt >= p.peer.lifeAt-ownBefore),
 		NoSessionThere: s.aloneSince != 0 && s.lastReport >= s.aloneSince+p.opt.Blind,

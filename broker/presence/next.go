@@ -51,7 +51,6 @@ func (p *Presence) each(s *store, f func(at time.Duration, what Coming)) {
 	}
 	if c := s.conflict; c != nil {
 		f(c.lastAt+conflictLasts, ComesConflictEnd)
-		f(c.lastAt+rivalLives, ComesLoss)
 	}
 	if e := s.expect; e != nil {
 		f(p.expectDue(s), ComesNever)

@@ -386,7 +386,7 @@ func (p *Presence) view(s *store) StoreView {
 		v.View = ViewNever
 	case !p.settled:
 		v.View = ViewSettling
-	case p.now.Mono < s.suspectAt+p.opt.Grace:
+	case p.now.Mono < p.lossAt(s):
 		v.View = ViewOpen
 	default:
 		v.View, v.Since = ViewLost, s.lastLife
