@@ -1,17 +1,14 @@
 package setting
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+
+	"github.com/hb-mesh/hb-mesh/relay/outline"
 )
 
 // maxErrors is how many errors of one file are told.
@@ -25,19 +22,8 @@ type yamlReader struct {
 
 // parse returns the file's only document; nil after an error.
 func (r *yamlReader) parse(raw []byte) ast.Node {
-	tokens := lexer.Tokenize(string(raw))
-	if line := tooDeep(tokens); line > 0 {
-		r.errs = append(r.errs, fmt.Errorf("%s:%d: more than %d levels within each other", r.name, line, maxDepth))
-		return nil
-	}
-	file, err := parser.Parse(tokens, 0)
+	file, err := outline.Parse(r.name, raw)
 	if err != nil {
-		var y yaml.Error
-		if errors.As(err, &y) && y.GetToken() != nil {
-			err = fmt.Errorf("%s:%d: %s", r.name, y.GetToken().Position.Line, y.GetMessage())
-		} else {
-			err = fmt.Errorf("%s: %w", r.name, err)
-		}
 		r.errs = append(r.errs, err)
 		return nil
 	}
@@ -55,41 +41,6 @@ func (r *yamlReader) parse(raw []byte) ast.Node {
 		r.errs = append(r.errs, fmt.Errorf("%s: the file is empty", r.name))
 	}
 	return body
-}
-
-// maxDepth is how many levels a file may have within each other: a stores file
-// has 7. The parser calls itself for each, and a process that runs out of its
-// stack says nothing that a person could use.
-const maxDepth = 64
-
-// tooDeep is the first line with more than maxDepth levels within each other; 0 is
-// none. A level is a bracket, or what begins further to the right than the one
-// before: a line, or on it a dash, a question mark, a tag or an anchor.
-func tooDeep(tokens token.Tokens) (line int) {
-	brackets, last := 0, 0
-	var columns []int
-	for _, t := range tokens {
-		begins := false
-		switch t.Type { //nolint:exhaustive // all others are no level by themselves
-		case token.SequenceStartType, token.MappingStartType:
-			brackets++
-		case token.SequenceEndType, token.MappingEndType:
-			brackets = max(0, brackets-1)
-		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
-			begins = true
-		}
-		if begins || t.Position.Line != last {
-			last = t.Position.Line
-			for len(columns) > 0 && columns[len(columns)-1] >= t.Position.Column {
-				columns = columns[:len(columns)-1]
-			}
-			columns = append(columns, t.Position.Column)
-		}
-		if brackets > maxDepth || len(columns) > maxDepth {
-			return t.Position.Line
-		}
-	}
-	return 0
 }
 
 func (r *yamlReader) fail(n ast.Node, way []string, format string, a ...any) {

@@ -75,7 +75,7 @@ func TestPurePackages(t *testing.T) {
 	}
 	all := imports(t)
 	for _, pkg := range []string{
-		"relay/beat", "relay/roster", "relay/wan", "broker/setting", "broker/presence", "broker/incident",
+		"relay/beat", "relay/outline", "relay/roster", "relay/wan", "broker/setting", "broker/presence", "broker/incident",
 		"broker/lease", "broker/node", "broker/peer/link", "broker/peer/wire", "broker/record",
 	} {
 		imps, ok := all[pkg]

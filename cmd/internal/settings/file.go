@@ -3,31 +3,32 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"sort"
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+
+	"github.com/hb-mesh/hb-mesh/relay/outline"
 )
+
+// maxFile bounds a configuration, in bytes: the longest that makes sense, with a
+// key for each of thousands of stores, has a tenth of it.
+const maxFile = 4 << 20
 
 // readFile lays the YAML of a file over v, and returns every error in it: each
 // names file, line and key.
 func readFile(name string, v reflect.Value) error {
-	raw, err := os.ReadFile(name) //nolint:gosec // the operator names the file
+	raw, err := readBounded(name)
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
-	file, err := parser.ParseBytes(raw, 0)
+	file, err := outline.Parse(name, raw)
 	if err != nil {
-		var y yaml.Error
-		if errors.As(err, &y) && y.GetToken() != nil {
-			return fmt.Errorf("%s:%d: %s", name, y.GetToken().Position.Line, y.GetMessage())
-		}
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
 	r := &reader{name: name}
 	for i, doc := range file.Docs {
@@ -38,6 +39,19 @@ func readFile(name string, v reflect.Value) error {
 		r.value(doc.Body, v, nil)
 	}
 	return errors.Join(r.errs...)
+}
+
+func readBounded(name string) ([]byte, error) {
+	f, err := os.Open(name) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(raw) > maxFile {
+		err = fmt.Errorf("%s has more than %d MiB: is it a configuration?", name, maxFile>>20)
+	}
+	return raw, err
 }
 
 // reader collects what is wrong in a file.

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"reflect"
 	"strings"
 )
@@ -121,8 +122,10 @@ func (p Program[T]) load(args []string, env Environ, stdout, stderr io.Writer) (
 		err = fmt.Errorf("%w; see %s --help", err, p.Name)
 	case err == nil:
 		if err = p.Check(v); err != nil && !namesFile(args, env) {
-			err = fmt.Errorf("%w\nno configuration file is named: is there to be --config FILE? See %s --help", err, p.Name)
+			err = fmt.Errorf("%w\nno configuration file is named: is there to be --config FILE? %s config example prints one", err, p.Name)
 		}
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%w\n%s config example prints a configuration to begin with", err, p.Name)
 	}
 	if err != nil {
 		p.complain(stderr, err)

@@ -99,6 +99,26 @@ func TestAFilesErrorsNameFileLineAndKey(t *testing.T) {
 	}
 }
 
+// The parser would run out of its stack, or of all memory.
+func TestAFileWithoutBoundsIsRefused(t *testing.T) {
+	var steps strings.Builder
+	for i := range 200 {
+		steps.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	for text, want := range map[string]string{
+		"limits: " + strings.Repeat("[", 100_000):           "c.yaml:1: more than 64 levels within each other",
+		strings.Repeat(`{"limits": `, 100_000):              "c.yaml:1: more than 64 levels within each other",
+		"store: a\nkeys:\n" + strings.Repeat("- ", 100_000): "c.yaml:3: more than 64 levels within each other",
+		steps.String(): "c.yaml:65: more than 64 levels within each other",
+		strings.Repeat("# a core dump\n", 400_000): "c.yaml has more than 4 MiB: is it a configuration?",
+	} {
+		err := settings.Load(defaults(), []string{"--config", file(t, text)}, environ(nil))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.20q: got %.200v, want %q", text, err, want)
+		}
+	}
+}
+
 func TestEveryErrorIsSaidAtOnce(t *testing.T) {
 	err := settings.Load(defaults(), []string{"--config", file(t, "a: 1\nb: 2\n"), "--keyed=perhaps"}, environ(map[string]string{"HB_REPORT_EVERY": "x"}))
 	for _, want := range []string{":1: a", ":2: b", "HB_REPORT_EVERY: \"x\" is no duration", "--keyed: \"perhaps\""} {
@@ -178,6 +198,8 @@ func TestProgram(t *testing.T) {
 		{"dance", 2, "", "unknown command"},
 		{"--help", 0, "--regions-0-name, HB_REGIONS_0_NAME", ""},
 		{"--nope", 2, "", "nope"},
+		{"--store bad", 2, "", "hb-x config example prints one"},
+		{"--config /no/such/file", 2, "", "hb-x config example prints a configuration to begin with"},
 	} {
 		var out, errOut bytes.Buffer
 		status := p.Main(t.Context(), strings.Fields(tc.args), environ(nil), &out, &errOut)
