@@ -355,20 +355,6 @@ func TestJudges(t *testing.T) {
 		{"an incident stays open", func(h *truth.Truth) {
 			h.Opened(truth.Open{Region: 1, Store: 0, Host: -1, Kind: "store-down", Incident: "A"})
 		}, truth.Convergence},
-		{"two relays live as one, and nobody is told", func(h *truth.Truth) { h.Two(100*s, 0, true) }, truth.Convergence},
-		{"two relays live as one for a moment", func(h *truth.Truth) {
-			h.Two(100*s, 0, true)
-			h.Two(130*s, 0, false)
-		}, 0},
-		{"two relays take the session from each other for ever", func(h *truth.Truth) {
-			h.Odd(0)
-			h.Two(100*s, 0, true)
-			told(h, 110*s, "open", "conflict", 1, nil)
-			for at := 100 * s; at < end; at += 2 * s {
-				h.Now(at)
-				h.Connects(0)
-			}
-		}, truth.Convergence},
 		{"only a death makes a notice", func(h *truth.Truth) {
 			h.Strikes(truth.Strike{At: 100 * s, For: 5 * s, Class: truth.Node})
 			h.Twin(nil)
