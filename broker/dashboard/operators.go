@@ -192,8 +192,10 @@ func (s *Server) listRules(kind setting.Kind) handler {
 	}
 }
 
-// ruleBody is what begins a rule. Its end is Until, or For after now.
+// ruleBody is what begins a rule. Its end is Until, or For after now. Its ID is
+// who asks': the same one again, in either region, is the same rule.
 type ruleBody struct {
+	ID string `json:"id"`
 	setting.Match
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
@@ -211,7 +213,7 @@ func (s *Server) beginRule(kind setting.Kind) handler {
 		if err := decodeBody(w, r, maxBody, &in); err != nil {
 			return err
 		}
-		rule := setting.Rule{Kind: kind, Match: in.Match, Incident: r.PathValue("id"), From: in.From, Until: in.Until, Why: in.Why}
+		rule := setting.Rule{ID: in.ID, Kind: kind, Match: in.Match, Incident: r.PathValue("id"), From: in.From, Until: in.Until, Why: in.Why}
 		if in.For != "" {
 			length, err := time.ParseDuration(in.For)
 			if err != nil || length <= 0 || !in.Until.IsZero() {

@@ -178,6 +178,48 @@ func TestASilenceBeginsInOneRegionAndEndsInTheOther(t *testing.T) {
 	}
 }
 
+// Who got no answer asks again, in either region: it is one rule by the id that the
+// caller gave it.
+func TestARuleThatIsMadeTwiceIsOne(t *testing.T) {
+	p := newPair(t)
+	rule := setting.Rule{ID: "01m8", Kind: setting.Silence, Match: setting.Match{Stores: []string{"alex"}}, Until: p.now.Add(2 * time.Hour)}
+	first, err := p.west.Begin(t.Context(), anna, rule)
+	if err != nil || first.ID != "01m8" {
+		t.Fatal(first, err)
+	}
+	later := rule
+	later.Until = later.Until.Add(time.Second) // "for 2h", said a moment later
+	if again, err := p.west.Begin(t.Context(), anna, later); err != nil || !again.Until.Equal(first.Until) {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+	if _, err := p.east.Begin(t.Context(), anna, later); err != nil { // it has not heard of the first yet
+		t.Error(err)
+	}
+	p.refresh(t, p.east)
+	p.refresh(t, p.west)
+	for _, d := range []*operator.Desk{p.east, p.west} {
+		if rules := d.Rules(); len(rules) != 1 {
+			t.Errorf("%+v", rules)
+		}
+	}
+	other := rule
+	other.Stores = []string{"bob"}
+	if _, err := p.west.Begin(t.Context(), anna, other); !errors.Is(err, operator.ErrConflict) {
+		t.Errorf("another rule of that id: %v", err)
+	}
+	if err := p.east.End(t.Context(), anna, setting.Silence, rule.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.refresh(t, p.west)
+	if _, err := p.west.Begin(t.Context(), anna, rule); !errors.Is(err, operator.ErrConflict) || len(p.west.Rules()) != 0 {
+		t.Errorf("one that was ended: %v", err)
+	}
+	rule.ID = "../x"
+	if _, err := p.west.Begin(t.Context(), anna, rule); !errors.Is(err, operator.ErrInvalid) {
+		t.Errorf("an id that is none: %v", err)
+	}
+}
+
 // A node that was away reads what it missed, and a newer document is set aside.
 func TestANewNodeKnowsAll(t *testing.T) {
 	p := newPair(t)

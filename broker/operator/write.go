@@ -166,12 +166,35 @@ func (d *Desk) newID() string {
 	return strings.ToLower(ulid.MustNew(ulid.Timestamp(d.o.Now()), d.ids).String())
 }
 
-// Begin makes a silence, pause, maintenance window or acknowledgement. Its ID
-// and By are ours; a zero From is now.
+// repeated is the rule that a call which is made once more made before: who got
+// no answer asks again, here or in the other region. Another rule of that id is
+// ErrConflict. d.work is held.
+func (d *Desk) repeated(r *setting.Rule) (is *setting.Rule, err error) {
+	it, _, ok := d.latest(setting.Key{Kind: r.Kind, ID: r.ID})
+	switch {
+	case !ok:
+		return nil, nil
+	case it.Deleted || it.Rule == nil || it.Rule.Incident != r.Incident || !it.Rule.Equal(&r.Match):
+		return nil, fmt.Errorf("%s %.64q was ended, or is of something else: %w", r.Kind, r.ID, ErrConflict)
+	default:
+		return it.Rule, nil
+	}
+}
+
+// Begin makes a silence, pause, maintenance window or acknowledgement. Its By is
+// ours, and its ID where it has none; a zero From is now.
 func (d *Desk) Begin(ctx context.Context, who Actor, r setting.Rule) (setting.Rule, error) {
 	d.work.Lock()
 	defer d.work.Unlock()
-	r.ID, r.By = d.newID(), beat.CutText(who.name(), 64)
+	if r.ID == "" {
+		r.ID = d.newID()
+	} else if is, err := d.repeated(&r); err != nil || is != nil {
+		if is != nil {
+			r = *is
+		}
+		return r, err
+	}
+	r.By = beat.CutText(who.name(), 64)
 	now := d.o.Now().UTC().Truncate(time.Second)
 	if r.From.IsZero() {
 		r.From = now

@@ -36,6 +36,11 @@ type Match struct {
 	Tags map[string]string `json:"tags,omitempty"`
 }
 
+// Equal says whether two are of the same, in the same words.
+func (m *Match) Equal(o *Match) bool {
+	return slices.Equal(m.Stores, o.Stores) && slices.Equal(m.Hosts, o.Hosts) && slices.Equal(m.Kinds, o.Kinds) && maps.Equal(m.Tags, o.Tags)
+}
+
 // Rule is one silence, pause, maintenance window or acknowledgement.
 type Rule struct {
 	ID   string `json:"id"`

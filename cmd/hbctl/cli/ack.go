@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"strings"
 )
@@ -34,7 +33,7 @@ func (c *ackAddCmd) Run(s *session) error {
 	}
 	made := make([]json.RawMessage, len(ids))
 	for i, id := range ids {
-		if err := s.api.do(s.ctx, call{method: http.MethodPost, path: ackPath(id), body: body, once: true}, &made[i]); err != nil {
+		if made[i], err = s.make(ackPath(id), body); err != nil {
 			return err
 		}
 	}

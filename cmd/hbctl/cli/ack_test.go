@@ -36,7 +36,7 @@ func TestAnAckNamesIncidentsByWhatPeopleRead(t *testing.T) {
 			var acked []string
 			for _, r := range f.requests[1:] {
 				id, body, _ := strings.Cut(strings.TrimPrefix(r, "POST /v1/incidents/"), "/ack key=demo ")
-				if body != `{"by":"anna","why":"on it"}` {
+				if body != `{"by":"anna","id":"01own","why":"on it"}` {
 					t.Errorf("sent %s", r)
 				}
 				acked = append(acked, id)

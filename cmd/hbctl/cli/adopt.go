@@ -45,7 +45,7 @@ func (c *hostsAdoptCmd) Run(s *session) error {
 	}
 	body.Hosts[beat.HostID(host)] = setting.DeclaredHost{}
 	var raw json.RawMessage
-	if err := s.api.do(s.ctx, call{method: http.MethodPut, path: path, body: body, settings: true}, &raw); err != nil {
+	if err := s.api.do(s.ctx, call{method: http.MethodPut, path: path, body: body, elsewhere: http.StatusConflict}, &raw); err != nil {
 		return err
 	}
 	return s.adopted(c.Host, "is adopted; add it to your stores file too, or the next apply takes it out again")

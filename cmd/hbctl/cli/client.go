@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,7 +94,7 @@ func baseURL(address string) (string, error) {
 }
 
 // call is one request. A call that may be done twice goes to the next address
-// whenever one does not answer; another only if nothing was sent.
+// whenever one does not answer, or cannot now; another only if nothing was sent.
 type call struct {
 	method string
 	path   string
@@ -103,9 +104,9 @@ type call struct {
 	once   bool
 	// patience is how long an address may take, where that is more than --timeout.
 	patience time.Duration
-	// settings is a change that one region takes only: where one says so, the
-	// next is asked.
-	settings bool
+	// elsewhere is the status by which a region says that another one may have
+	// to be asked: the next is.
+	elsewhere int
 }
 
 // get reads path into out.
@@ -134,18 +135,29 @@ func (c *client) list(ctx context.Context, path string, query url.Values) ([]jso
 	}
 }
 
-// do sends a call to the addresses in turn, until one answers.
+// passes says whether the next address is asked after a refusal: the region
+// takes no such call, or its table does not answer now.
+func (k *call) passes(err error) bool {
+	f := (*failure)(nil)
+	return errors.As(err, &f) && (f.status == k.elsewhere || f.status == http.StatusServiceUnavailable && !k.once) && f.status != 0
+}
+
+// do sends a call to the addresses in turn, until one answers. Those that did not
+// are the last to be asked from then on.
 func (c *client) do(ctx context.Context, k call, out any) error {
 	var silent []string
 	var elsewhere error
-	for _, base := range c.bases {
+	for i, base := range slices.Clone(c.bases) {
 		err := c.ask(ctx, base, k, out)
-		if f := (*failure)(nil); k.settings && errors.As(err, &f) && f.status == http.StatusConflict {
+		if k.passes(err) {
 			elsewhere = cmp.Or(elsewhere, err)
 			continue
 		}
 		var none *noAnswer
 		if !errors.As(err, &none) {
+			if len(silent) == i {
+				c.bases = slices.Concat(c.bases[i:], c.bases[:i])
+			}
 			return err
 		}
 		silent = append(silent, err.Error())

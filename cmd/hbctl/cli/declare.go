@@ -58,7 +58,7 @@ func (c *storesApplyCmd) Run(s *session) error {
 	}
 	body := map[string]any{"stores": stores, "dryRun": c.DryRun, "prune": c.Prune, "by": c.by()}
 	var raws json.RawMessage
-	k := call{method: http.MethodPost, path: "/v1/stores:apply", body: body, patience: applyPatience, settings: true}
+	k := call{method: http.MethodPost, path: "/v1/stores:apply", body: body, patience: applyPatience, elsewhere: http.StatusConflict}
 	if err := s.api.do(s.ctx, k, &raws); err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ type pinCmd struct {
 // Run sets or ends the pin.
 func (c *pinCmd) Run(s *session) error {
 	k := call{
-		method: http.MethodPut, path: "/v1/stores/" + url.PathEscape(c.Store) + "/pin", settings: true,
+		method: http.MethodPut, path: "/v1/stores/" + url.PathEscape(c.Store) + "/pin", elsewhere: http.StatusConflict,
 		body: map[string]string{"region": c.Region, "by": c.by()},
 	}
 	if err := s.api.do(s.ctx, k, nil); err != nil {

@@ -57,6 +57,10 @@ func region(t *testing.T, by answers) *fake {
 		case found && status == "500":
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = io.WriteString(w, rest)
+		case found && status == "503":
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, rest)
 		case found && status == "204":
 			w.WriteHeader(http.StatusNoContent)
 		default:
@@ -89,7 +93,7 @@ func hbctl(t *testing.T, args ...string) ran {
 	var stdout, stderr bytes.Buffer
 	o := cli.DefaultOptions()
 	o.Args, o.Stdout, o.Stderr = args, &stdout, &stderr
-	o.Now = func() time.Time { return now }
+	o.Now, o.NewID = func() time.Time { return now }, func() string { return "01own" }
 	status := cli.Run(t.Context(), o)
 	return ran{status, stdout.String(), stderr.String()}
 }

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,11 +18,11 @@ func TestWhatARuleSends(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"silence", "demo/pos3", "--for", "2h", "--why", "floor works"}, `"for":"2h0m0s","hosts":["pos3"],"kinds":null,"stores":["demo"],"tags":null,"why":"floor works"`},
+		{[]string{"silence", "demo/pos3", "--for", "2h", "--why", "floor works"}, `"for":"2h0m0s","hosts":["pos3"],"id":"01own","kinds":null,"stores":["demo"],"tags":null,"why":"floor works"`},
 		{[]string{"silence", "add", "demo", "berlin-1", "--tag", "city=Berlin", "--kind", "host-failing", "--until", "2026-03-02T06:00:00+01:00"},
 			`"kinds":["host-failing"],"stores":["demo","berlin-1"],"tags":{"city":"Berlin"},"until":"2026-03-02T06:00:00+01:00"`},
-		{[]string{"pause", "--for", "1h"}, `POST /v1/pauses key=demo {"by":"anna","for":"1h0m0s"`},
-		{[]string{"maintenance", "add", "--tag", "a=b", "--for", "1h"}, `POST /v1/maintenance key=demo {"by":"anna","for":"1h0m0s","stores":null,"tags":{"a":"b"}`},
+		{[]string{"pause", "--for", "1h"}, `POST /v1/pauses key=demo {"by":"anna","for":"1h0m0s","id":"01own"`},
+		{[]string{"maintenance", "add", "--tag", "a=b", "--for", "1h"}, `POST /v1/maintenance key=demo {"by":"anna","for":"1h0m0s","id":"01own","stores":null,"tags":{"a":"b"}`},
 		{[]string{"silence", "end", "01s"}, `DELETE /v1/silences/01s?by=anna`},
 		{[]string{"pin", "demo", "none"}, `PUT /v1/stores/demo/pin key=demo {"by":"anna","region":"none"}`},
 	} {
@@ -132,6 +133,54 @@ func TestTheRegionThatWritesSettingsIsFound(t *testing.T) {
 	if got.status != cli.ExitFailed || !strings.Contains(got.stderr, "written in us-east-1") || !strings.Contains(got.stderr, "--addr") {
 		t.Errorf("exit %d, %s", got.status, got.stderr)
 	}
+}
+
+// A rule has its id from here, so that both regions may get it: where one does not
+// answer, has no table or does not know of the incident, the next is asked.
+func TestARuleIsMadeInTheRegionThatCan(t *testing.T) {
+	const none = `503 {"title":"Service Unavailable","status":503,"detail":"the table does not answer; try again in a few seconds"}`
+	const incidents = `{"items":[{"id":"9F2C41AA","kind":"store-down","store":"demo","open":true}],"next":""}`
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	for _, c := range []struct {
+		says  string
+		first string
+		args  []string
+		sent  string
+	}{
+		{"a region that stands still", silent.Addr().String(), []string{"silence", "demo", "--for", "2h"}, `POST /v1/silences key=demo {"by":"anna","for":"2h0m0s","hosts":null,"id":"01own"`},
+		{"one that refuses connections", closedPort(t), []string{"pause", "--for", "2h"}, `POST /v1/pauses key=demo {"by":"anna","for":"2h0m0s","id":"01own"`},
+		{"one without its table", region(t, answers{"POST /v1/maintenance": none}).URL, []string{"maintenance", "add", "demo", "--for", "2h"}, `POST /v1/maintenance key=demo {"by":"anna","for":"2h0m0s","id":"01own"`},
+		{"one that stands still as its incidents are asked for", silent.Addr().String(), []string{"ack", "demo"}, `POST /v1/incidents/9F2C41AA/ack key=demo {"by":"anna","id":"01own","why":""}`},
+		{"one that does not know of the incident", region(t, answers{"GET /v1/incidents": `{"items":[],"next":""}`}).URL, []string{"ack", "9f2c"}, `POST /v1/incidents/9F2C41AA/ack key=demo {"by":"anna","id":"01own","why":""}`},
+		{"one that has not heard of the silence yet", region(t, answers{}).URL, []string{"silence", "end", "01s"}, `DELETE /v1/silences/01s?by=anna key=demo`},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			const made = `{"id":"01own","kind":"silence","stores":["demo"],"from":"2026-03-01T12:00:00Z","until":"2026-03-01T14:00:00Z"}`
+			f := region(t, answers{
+				"GET /v1/incidents": incidents, "POST /v1/silences": made, "POST /v1/pauses": made, "POST /v1/maintenance": made,
+				"POST /v1/incidents/9F2C41AA/ack": made, "DELETE /v1/silences/01s": "204 ",
+			})
+			got := hbctl(t, append(c.args, "--by", "anna", "--timeout", "500ms", "--addr", c.first, "--addr", f.URL)...)
+			if last := f.asked(t, len(f.requests)-1); got.status != cli.ExitOK || got.stderr != "" || !strings.HasPrefix(last, c.sent) {
+				t.Errorf("exit %d, %s%s; sent %s", got.status, got.stdout, got.stderr, last)
+			}
+		})
+	}
+	t.Run("where none can, the reason is told", func(t *testing.T) {
+		f := region(t, answers{"POST /v1/silences": none})
+		got := hbctl(t, "silence", "demo", "--for", "2h", "--timeout", "200ms", "--addr", silent.Addr().String(), "--addr", f.URL)
+		if got.status != cli.ExitFailed || !strings.Contains(got.stderr, "the table does not answer") || !strings.Contains(got.stderr, "--addr") {
+			t.Errorf("exit %d, %s", got.status, got.stderr)
+		}
+		got = hbctl(t, "silence", "end", "01x", "--addr", f.URL)
+		if got.status != cli.ExitFailed || !strings.Contains(got.stderr, "hbctl silence list") {
+			t.Errorf("exit %d, %s", got.status, got.stderr)
+		}
+	})
 }
 
 // What matches nothing is taken, and said.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"os/user"
@@ -71,10 +72,19 @@ type ruleRow struct {
 	Warning  string    `json:"warning"`
 }
 
+// make makes a rule. Its id is ours, so that it is one rule however many regions
+// get it: one that does not answer may have made it all the same. Not every region
+// knows every incident.
+func (s *session) make(path string, body map[string]any) (raw json.RawMessage, err error) {
+	body["id"] = s.newID()
+	err = s.api.do(s.ctx, call{method: http.MethodPost, path: path, body: body, elsewhere: http.StatusNotFound}, &raw)
+	return raw, err
+}
+
 // begin makes a rule and shows it.
 func (s *session) begin(path, what string, body map[string]any) error {
-	var raw json.RawMessage
-	if err := s.api.do(s.ctx, call{method: http.MethodPost, path: path, body: body, once: true}, &raw); err != nil {
+	raw, err := s.make(path, body)
+	if err != nil {
 		return err
 	}
 	if s.out.json {
@@ -124,8 +134,12 @@ func (s *session) rules(path, none string) error {
 
 // end ends a rule.
 func (s *session) end(path, what, id, by string) error {
-	k := call{method: http.MethodDelete, path: path + "/" + url.PathEscape(id), query: url.Values{"by": {by}}}
-	if err := s.api.do(s.ctx, k, nil); err != nil {
+	k := call{method: http.MethodDelete, path: path + "/" + url.PathEscape(id), query: url.Values{"by": {by}}, elsewhere: http.StatusNotFound}
+	err := s.api.do(s.ctx, k, nil)
+	if f := (*failure)(nil); errors.As(err, &f) && f.status == http.StatusNotFound {
+		f.hint = "hbctl " + what + " list shows those that are not over, with their ids"
+	}
+	if err != nil {
 		return err
 	}
 	if s.out.json {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/oklog/ulid/v2"
 )
 
 // The exit statuses.
@@ -34,11 +36,17 @@ type Options struct {
 	Stdout, Stderr io.Writer
 	// Now dates "3m ago".
 	Now func() time.Time
+	// NewID names a rule that is made.
+	NewID func() string
 }
 
-// DefaultOptions has the wall clock; Args, Stdout and Stderr are left to the caller.
+// DefaultOptions has the wall clock and drawn ids; Args, Stdout and Stderr are left
+// to the caller.
 func DefaultOptions() Options {
-	return Options{Stdout: io.Discard, Stderr: io.Discard, Now: time.Now}
+	return Options{
+		Stdout: io.Discard, Stderr: io.Discard, Now: time.Now,
+		NewID: func() string { return strings.ToLower(ulid.Make().String()) },
+	}
 }
 
 // grammar is the whole command line.
@@ -84,6 +92,7 @@ type session struct {
 	timeout time.Duration
 	key     string
 	now     func() time.Time
+	newID   func() string
 }
 
 // Run does one command line and returns the exit status.
@@ -108,7 +117,7 @@ func Run(ctx context.Context, o Options) int {
 		return tell(o.Stderr, err)
 	}
 	s := &session{
-		ctx: ctx, api: api, offset: g.PortOffset, timeout: g.Timeout, key: g.Key, now: o.Now,
+		ctx: ctx, api: api, offset: g.PortOffset, timeout: g.Timeout, key: g.Key, now: o.Now, newID: o.NewID,
 		out: &printer{w: o.Stdout, json: g.JSON, now: o.Now()},
 	}
 	return tell(o.Stderr, line.Run(s))
