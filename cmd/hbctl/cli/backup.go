@@ -24,7 +24,7 @@ func (c *backupCmd) Run(s *session) (err error) {
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(c.File), ".hb-backup-")
 	if err != nil {
-		return &failure{exit: ExitFailed, what: "make the file: " + err.Error(), err: err}
+		return &failure{exit: ExitFailed, what: "make the file", err: err, hint: "name a file in a folder that exists, and in which you may write"}
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }() // it has its name by then
 	defer func() { err = errors.Join(err, tmp.Close()) }()
@@ -36,10 +36,10 @@ func (c *backupCmd) Run(s *session) (err error) {
 		return fmt.Errorf("read the backup: %w", err)
 	}
 	if err := local.Check(tmp); err != nil {
-		return &failure{exit: ExitFailed, what: "the backup did not arrive whole: " + err.Error(), err: err, hint: "nothing was kept; try again"}
+		return &failure{exit: ExitFailed, what: "the backup did not arrive whole", err: err, hint: "nothing was kept; try again"}
 	}
 	if err := errors.Join(tmp.Sync(), os.Rename(tmp.Name(), c.File)); err != nil {
-		return &failure{exit: ExitFailed, what: "keep the backup: " + err.Error(), err: err}
+		return &failure{exit: ExitFailed, what: "keep the backup", err: err, hint: "nothing was kept: see that the folder has room, and that you may write in it"}
 	}
 	if s.out.json {
 		return s.out.value(map[string]any{"file": c.File, "bytes": size})
@@ -57,7 +57,7 @@ type restoreCmd struct {
 func (c *restoreCmd) Run(s *session) (err error) {
 	f, err := os.Open(c.File)
 	if err != nil {
-		return &failure{exit: ExitFailed, what: err.Error(), err: err}
+		return &failure{exit: ExitFailed, what: "open the backup", err: err, hint: "name a file of hbctl backup that you may read"}
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := local.Restore(c.DataDir, f); err != nil {
@@ -65,7 +65,7 @@ func (c *restoreCmd) Run(s *session) (err error) {
 		if errors.Is(err, local.ErrNotEmpty) {
 			hint = "nothing was written: name another folder with --data-dir, or move this one away"
 		}
-		return &failure{exit: ExitFailed, what: err.Error(), err: err, hint: hint}
+		return &failure{exit: ExitFailed, what: c.File, err: err, hint: hint}
 	}
 	if s.out.json {
 		return s.out.value(map[string]any{"dataDir": c.DataDir})
@@ -97,7 +97,7 @@ func (c *client) download(ctx context.Context, path string, w io.Writer) (int64,
 		}
 		n, err := io.Copy(w, res.Body)
 		if err != nil {
-			return n, &failure{exit: ExitFailed, what: base + " ended within the backup: " + err.Error(), err: err, hint: "nothing was kept; try again"}
+			return n, &failure{exit: ExitFailed, what: base + " ended within the backup", err: err, hint: "nothing was kept; try again"}
 		}
 		return n, nil
 	}

@@ -239,6 +239,10 @@ func TestErrorsSayWhatToDoNext(t *testing.T) {
 		"nobody answers":               {[]string{"stores", "--addr", closedPort(t)}, cli.ExitNoAnswer, []string{"no answer", "refused", "--addr"}},
 		"no demo":                      {[]string{"stores", "--port-offset", "40000"}, cli.ExitNoAnswer, []string{"48080", "48081", "make run"}},
 		"no control":                   {[]string{"demo", "status", "--port-offset", "40000"}, cli.ExitNoAnswer, []string{"48099", "demo only"}},
+		"half a command":               {[]string{"pin", "demo"}, cli.ExitUsage, []string{"region", "hbctl pin --help"}},
+		"half a command of a group":    {[]string{"demo", "unplug"}, cli.ExitUsage, []string{"target", "hbctl demo unplug --help"}},
+		"half a default command":       {[]string{"ack"}, cli.ExitUsage, []string{"incident", "hbctl ack --help"}},
+		"a backup into no folder":      {[]string{"backup", "/no/such/folder/x"}, cli.ExitFailed, []string{"make the file: open /no/such/folder/", "in a folder that exists"}},
 		"an unknown command":           {[]string{"explode"}, cli.ExitUsage, []string{"explode", "--help"}},
 		"half a name":                  {[]string{"hosts", "forget", "pos3"}, cli.ExitUsage, []string{"pos3", "demo/pos3"}},
 		"a day that is none":           {[]string{"history", "demo", "--day", "yesterday"}, cli.ExitUsage, []string{"yesterday", "--day 2026"}},
@@ -262,6 +266,9 @@ func TestErrorsSayWhatToDoNext(t *testing.T) {
 				if !strings.Contains(got.stderr, want) {
 					t.Errorf("stderr lacks %q:\n%s", want, got.stderr)
 				}
+			}
+			if what, _, _ := strings.Cut(got.stderr, "\n"); strings.Count(what, "no such file") > 1 {
+				t.Errorf("it is said twice: %s", what)
 			}
 		})
 	}

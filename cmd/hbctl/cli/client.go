@@ -169,7 +169,7 @@ func (c *client) do(ctx context.Context, k call, out any) error {
 		return elsewhere
 	}
 	f := &failure{exit: ExitNoAnswer, what: "no answer: " + strings.Join(silent, "; ")}
-	f.hint = "is it running? Name other addresses with --addr or HB_ADDR"
+	f.hint = "is it running, and is that its HTTP address? Name other addresses with --addr or HB_ADDR"
 	if c.defaults {
 		f.hint = "start the demo with `make run`, or name the mesh's addresses with --addr or HB_ADDR"
 	}

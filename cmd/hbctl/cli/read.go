@@ -199,7 +199,7 @@ func (c *historyCmd) Run(s *session) error {
 		}
 	}
 	head := []string{"AT (UTC)", "HOST", "STATE", "WHY", "NUMBER", "TAKEN BY"}
-	return show(s.out, items, head, "nothing happened to "+c.Store+" on "+day, func(r entryRow) []string {
+	return show(s.out, items, head, "nothing happened to "+c.Store+" on "+day+" (UTC), or no store has that name; hbctl stores lists them", func(r entryRow) []string {
 		why := r.Reason
 		if r.Message != "" {
 			why += ": " + r.Message

@@ -110,7 +110,7 @@ func Run(ctx context.Context, o Options) int {
 		return left.status // --help was printed
 	}
 	if err != nil {
-		return tell(o.Stderr, &failure{exit: ExitUsage, what: err.Error(), hint: "hbctl --help lists the commands and flags"})
+		return tell(o.Stderr, &failure{exit: ExitUsage, what: err.Error(), hint: helpOf(err)})
 	}
 	api, err := newClient(&g)
 	if err != nil {
@@ -121,6 +121,18 @@ func Run(ctx context.Context, o Options) int {
 		out: &printer{w: o.Stdout, json: g.JSON, now: o.Now()},
 	}
 	return tell(o.Stderr, line.Run(s))
+}
+
+// helpOf names the help of the command that was meant, as far as it was understood.
+func helpOf(err error) string {
+	if p := (*kong.ParseError)(nil); errors.As(err, &p) {
+		for n := p.Context.Selected(); n != nil && n.Type == kong.CommandNode; n = n.Parent {
+			if n.Parent == nil || n.Parent.DefaultCmd != n { // nobody types the default's name
+				return "hbctl " + n.Path() + " --help shows how it is written"
+			}
+		}
+	}
+	return "hbctl --help lists the commands and flags"
 }
 
 // exitSignal remembers that kong wanted to exit: it does so after --help.
