@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// The budget of messages (I6): on a channel a region tells the first two of a
-// minute at once; what follows waits for a digest, 10 s later, then 60 s, and 5
-// min after each other while it grows. Faults and recoveries have budgets of
-// their own, and so has what programs alone are told.
+// The budget of messages (I6): a region tells the first two of a minute at once;
+// what follows waits for a digest, 10 s later, then 60 s, and 5 min after each
+// other while it grows. Faults and recoveries have budgets of their own, and so
+// has what programs alone are told.
 const (
 	burst        = 2
 	burstWindow  = time.Minute
@@ -19,10 +19,11 @@ const (
 	digestSlack = 8 * time.Second
 )
 
-// budget is what one region told on one channel of late, as far as it shows.
+// budget is what one region told of late, as far as it shows: a notice counts once,
+// when the first channel took it, for another one may refuse it for long.
 type budget struct {
 	recent []time.Duration // at once, in the last minute
-	last   string          // the last notice
+	seen   []string        // the notices
 	stage  int             // of the storm; 0: none
 	due    time.Duration   // when its next digest is
 }
@@ -30,10 +31,10 @@ type budget struct {
 // tells says that a notice was told: at once, or as a digest, where so much had
 // been told shortly before that it cannot have been at once.
 func (b *budget) tells(at time.Duration, notice string) {
-	if b.last == notice {
+	if n := len(b.seen); n > 0 && b.seen[n-1] == notice || slices.Contains(b.seen, notice) {
 		return
 	}
-	b.last = notice
+	b.seen = append(b.seen, notice)
 	b.passes(at)
 	b.recent = slices.DeleteFunc(b.recent, func(x time.Duration) bool { return at-x > burstWindow+digestFirst+digestSlack })
 	switch {
@@ -72,15 +73,18 @@ func (t *Truth) digest(from, at time.Duration, ch int) (most time.Duration) {
 	for g := range t.region {
 		for _, change := range [...]string{"open", "recovered"} {
 			for _, aside := range [...]bool{false, true} {
+				if aside && ch == People {
+					continue
+				}
 				b := &t.budget
-				b.recent, b.last, b.stage = b.recent[:0], "", 0
+				b.recent, b.seen, b.stage = b.recent[:0], b.seen[:0], 0
 				wait := time.Duration(0)
 				for i := range t.told {
 					x := &t.told[i]
 					if x.At > at {
 						break
 					}
-					if x.Channel != ch || x.Region != g || x.Change != change || x.Suppressed != aside {
+					if x.Region != g || x.Change != change || x.Suppressed != aside {
 						continue
 					}
 					b.tells(x.At, x.Notice)

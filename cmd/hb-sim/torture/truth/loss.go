@@ -24,6 +24,8 @@ const (
 	// suddenStore is the same of a relay: grace (10 s), a question that finds the
 	// other region within its own, and another one (10 s), gather, and room.
 	suddenStore = 10*time.Second + 10*time.Second + 2*time.Second + 8*time.Second
+	// onItsWay is how long the end of a connection may be under way: a cut loses it.
+	onItsWay = 100 * time.Millisecond
 	// askBound is what the question of the other region adds for a host that
 	// beats to the regions: an answer (5 s), or another question (10 s).
 	askBound = 16 * time.Second
@@ -104,8 +106,18 @@ func (t *Truth) onlyApart(from, until time.Duration) bool {
 
 // deadline is when an outage must have been told on a channel: bound after it
 // began, or after the last fault that could delay it; and not later than the
-// other region takes over.
+// other region takes over. What waits for a digest may be delayed until that is due.
 func (t *Truth) deadline(from, bound time.Duration, ch int) time.Duration {
+	d := t.delayed(from, bound)
+	wait := t.digest(from, d, ch)
+	if wait == 0 {
+		return d
+	}
+	return max(d+wait, t.delayed(from, d+wait-from))
+}
+
+// delayed is deadline, but for digests.
+func (t *Truth) delayed(from, bound time.Duration) time.Duration {
 	d := t.undisturbed(from, bound)
 	if over := from + bound + takenOver; d > over && t.oneRegion(from, over) {
 		d = over
@@ -113,7 +125,7 @@ func (t *Truth) deadline(from, bound time.Duration, ch int) time.Duration {
 	if over := from + bound + oneSided; d > over && t.onlyApart(from, over) {
 		d = over
 	}
-	return d + t.digest(from, d, ch)
+	return d
 }
 
 // undisturbed is bound after an instant, or after the last fault that delays.
@@ -190,7 +202,7 @@ func (t *Truth) sightless(s int, d span) (end time.Duration) {
 // relay ran for a while, both regions could see it, and its connections ended.
 func (st *store) bound(from time.Duration) time.Duration {
 	if !slices.Contains(st.sudden, from) || st.down.held(from-startTail, from-time.Millisecond, 0) ||
-		st.path[0].held(from-tail, from, tail) || st.path[1].held(from-tail, from, tail) {
+		st.path[0].held(from-tail, from+onItsWay, tail) || st.path[1].held(from-tail, from+onItsWay, tail) {
 		return storeBound
 	}
 	return suddenStore
@@ -259,7 +271,7 @@ func (t *Truth) hostLoss(s, i int) {
 func (t *Truth) mustTell(s, h int, d span, bound time.Duration) {
 	until := min(d.until, t.End)
 	for ch := range t.channels() {
-		by := t.heldBack(s, ch, t.flapsSince(s, h, d.from), t.deadline(d.from, bound+t.pinned(s, d.from, bound), ch))
+		by := t.heldBack(s, ch, min(t.flapsSince(s, h, d.from), t.lanSince(s, h, d.from)), t.deadline(d.from, bound+t.pinned(s, d.from, bound), ch))
 		if until < by {
 			continue
 		}
@@ -287,6 +299,38 @@ func (t *Truth) flapsSince(s, h int, from time.Duration) time.Duration {
 		return from
 	}
 	return since
+}
+
+// lanReturns is how long a LAN that is back counts as dead, while not all of its
+// hosts are: until one of them beats, and a minute (L3).
+const lanReturns = 20*time.Second + 60*time.Second
+
+// lanSince is when a host's LAN died that goes out at an instant, where the LAN was
+// back too shortly: the host goes out under it. Else that instant.
+func (t *Truth) lanSince(s, h int, from time.Duration) time.Duration {
+	if h < 0 || !t.stores[s].relayed || t.stores[s].hosts[h].direct {
+		return from
+	}
+	since := from
+	for _, d := range t.stores[s].hosts[h].cable.spans {
+		if d.from < from && after(d.until, lanReturns) >= from && t.unplugged(s, d.from) >= lanHosts {
+			since = min(since, d.from)
+		}
+	}
+	return since
+}
+
+// lanHosts are so many that a LAN is dead without them (L3).
+const lanHosts = 3
+
+// unplugged counts the hosts of a store whose cables are out at an instant.
+func (t *Truth) unplugged(s int, at time.Duration) (n int) {
+	for i := range t.stores[s].hosts {
+		if t.stores[s].hosts[i].cable.held(at, at, 0) {
+			n++
+		}
+	}
+	return n
 }
 
 // pinned is how much later an outage may be told whose store's home moved
