@@ -293,7 +293,7 @@ func (p *Presence) hostView(asked HostView) HostView {
 		v.View = ViewOpen
 	case relay && h.relay == beat.Stopped, h.direct == beat.Stopped:
 		v.View = ViewStopped
-	case !p.settled && (!relay || h.direct.Alive()):
+	case !p.settled && (!relay || h.direct.Alive() || p.doubtful(h)):
 		v.View = ViewSettling
 	case h.direct == beat.Missing:
 		v.View, v.Since = ViewLost, p.now.At(h.dLast)

@@ -35,6 +35,7 @@ type host struct {
 	status  beat.Status
 	relayed bool
 	listed  bool // by the disk that its relay has now, once
+	news    bool // a word of its relay came that the table did not have as this node started
 	beats   bool // as the last whole picture came, within its promise
 	// Its direct way; Unknown: never.
 	direct beat.HostState
@@ -90,8 +91,14 @@ func (h *host) say(n note) {
 func (h *host) interval() time.Duration  { return time.Duration(h.intervalMs) * time.Millisecond }
 func (h *host) dInterval() time.Duration { return time.Duration(h.dIntervalMs) * time.Millisecond }
 
-// last is its last beat by any way, on our clock; 0: none is known.
-func (h *host) last() time.Duration { return max(h.dLast, h.lastSeen) }
+// last is its last beat by any way, on our clock, which began after some of them;
+// 0: none is known.
+func (h *host) last() time.Duration {
+	if h.dLast == 0 || h.lastSeen != 0 && h.lastSeen > h.dLast {
+		return h.lastSeen
+	}
+	return h.dLast
+}
 
 // known says whether it was ever seen, by any way, in any region.
 func (h *host) known() bool {
@@ -216,7 +223,7 @@ func (p *Presence) pictureHost(s *store, hr *beat.HostReport, mono time.Duration
 		p.emit(&Adopted{Store: s.id, Host: h.id, Via: ByRelay})
 	}
 	if hr.Number != h.number || hr.State != h.relay {
-		s.saveHosts = true
+		s.saveHosts, h.news = true, true
 		h.byeOver = false
 	}
 	if hr.State == beat.Stopped && hr.Number != h.number {
@@ -229,8 +236,8 @@ func (p *Presence) pictureHost(s *store, hr *beat.HostReport, mono time.Duration
 		n.relay = strings.Clone(hr.Message)
 		h.say(n)
 	}
-	seen := s.clock.date(mono - min(mono, hr.Age()))
-	if hr.State == beat.Unknown {
+	seen := s.clock.date(mono - hr.Age()) // before the relay's boot, it may be
+	if hr.State == beat.Unknown && h.lastSeen != 0 {
 		seen = max(seen, h.lastSeen) // a relay that started lately knows less than we do
 	}
 	h.lastSeen = seen

@@ -115,6 +115,12 @@ func (p *Presence) judgeHost(s *store, h *host) (beat.HostState, Reason, bool) {
 	case h.direct.Alive():
 		h.wait = nil
 		return h.direct, BeatCame, false
+	case relay && p.doubtful(h):
+		h.wait = nil
+		if h.state == beat.Covered {
+			return beat.Unknown, Settling, false
+		}
+		return h.state, Settling, false
 	case relay && (h.relay != beat.Missing || h.direct == beat.Unknown && !h.theirWay):
 		h.wait = nil
 		return h.relay, RelaySays, false
@@ -130,6 +136,13 @@ func (p *Presence) judgeHost(s *store, h *host) (beat.HostState, Reason, bool) {
 	default:
 		return beat.Covered, s.reason, false
 	}
+}
+
+// doubtful says whether a relay's word that a host is missing opens nothing yet: it
+// went missing before this node started, which settles and did not know. It may beat
+// to this region by itself, and the table not know that (P6, P13).
+func (p *Presence) doubtful(h *host) bool {
+	return !p.settled && h.news && h.relay == beat.Missing && h.direct == beat.Unknown && h.last() <= p.started.Mono
 }
 
 // elsewhere judges a host that has no way here, now: the other region's word

@@ -25,7 +25,7 @@ func (p *Presence) takeLan(s *store, r *beat.Report, mono time.Duration) {
 	}
 	age := time.Duration(l.AgeMs) * time.Millisecond
 	s.lan.dead, s.lan.reason, s.lan.number = l.Dead, l.Reason, l.Number
-	s.lan.since = s.clock.date(mono - min(mono, age))
+	s.lan.since = s.clock.date(mono - age)
 }
 
 // sayLan says that the LAN died or is back; a node that starts says once more that
@@ -78,14 +78,12 @@ func (p *Presence) vanished(s *store) bool {
 // lastOnLan is the last beat, on our clock, of the hosts that vanished with the
 // LAN; when the relay found that it is dead, where none is known.
 func (s *store) lastOnLan() time.Duration {
-	var last time.Duration
+	last, known := s.lan.since, false
 	for i := range s.hosts {
-		if h := &s.hosts[i]; h.relayed && h.relay == beat.Missing && h.lastSeen < s.lan.since {
-			last = max(last, h.lastSeen)
+		h := &s.hosts[i]
+		if h.relayed && h.relay == beat.Missing && h.lastSeen < s.lan.since && h.lastSeen != 0 && (!known || h.lastSeen > last) {
+			last, known = h.lastSeen, true
 		}
-	}
-	if last == 0 {
-		return s.lan.since
 	}
 	return last
 }

@@ -35,6 +35,7 @@ type region struct {
 	up      bool
 	stalled []presence.Event // what waits while its loop stands still
 	stall   bool
+	refused bool // by its table, what it saves
 	term    int64
 	counter int64
 	p       *presence.Presence
@@ -49,6 +50,7 @@ type relay struct {
 	boot     byte
 	epoch    *beat.Epoch // its counter: all relays count with one, but for a copy
 	hosts    []beat.HostReport
+	changed  map[beat.HostID]time.Duration
 	disk     byte // counts its disks, from 1
 	number   beat.Number
 	lan      *beat.Lan
@@ -151,7 +153,9 @@ func (r *region) out(o presence.Out) {
 			r.other().do(&presence.Heard{News: o.News})
 		}
 	case *presence.Save:
-		r.m.items[string(o.Item.Region)+"/"+string(o.Item.Store)+"/"+string(o.Item.Host)] = o.Item
+		if !r.refused {
+			r.m.items[string(o.Item.Region)+"/"+string(o.Item.Store)+"/"+string(o.Item.Host)] = o.Item
+		}
 	case *presence.Rebirth:
 		r.reborn++
 		r.m.later(0, func() { r.m.reborn(r, o) })
@@ -242,6 +246,11 @@ func (m *mesh) report(r *relay, n *region, kind beat.Kind) {
 	}
 	u.seq++
 	p := &beat.Picture{Hosts: slices.Clone(r.hosts), Lan: r.lan}
+	for i := range p.Hosts {
+		if h := &p.Hosts[i]; h.State == beat.Missing && !h.Flapping {
+			h.AgeMs = uint64((m.now.Mono - r.changed[h.Host]).Milliseconds())
+		}
+	}
 	there := n.other().name
 	age := uint64(1 << 32)
 	if at, ok := r.acked[there]; ok {

@@ -162,7 +162,7 @@ func (m *mesh) copyRelay(r *relay, running bool) {
 func (m *mesh) startRelay(store beat.StoreID, hosts []string) {
 	r := m.relays[string(store)]
 	if r == nil {
-		r = &relay{name: string(store), store: store, epoch: &m.epoch, every: reportEvery, disk: 1, sessions: map[beat.Region]*uplink{}, cut: map[beat.Region]bool{}, acked: map[beat.Region]time.Duration{}}
+		r = &relay{name: string(store), store: store, epoch: &m.epoch, every: reportEvery, disk: 1, changed: map[beat.HostID]time.Duration{}, sessions: map[beat.Region]*uplink{}, cut: map[beat.Region]bool{}, acked: map[beat.Region]time.Duration{}}
 		m.relays[r.name] = r
 	}
 	r.up = true
@@ -193,6 +193,7 @@ func (m *mesh) set(r *relay, host beat.HostID, state beat.HostState) {
 		r.hosts = slices.Insert(r.hosts, i, beat.HostReport{Host: host})
 	}
 	r.number++
+	r.changed[host] = m.now.Mono
 	r.hosts[i].State, r.hosts[i].Number, r.hosts[i].IntervalMs = state, r.number, 5000
 	for _, n := range m.regions {
 		m.report(r, n, beat.Steady)
@@ -232,7 +233,7 @@ func (m *mesh) hostLine(w []string) error {
 }
 
 // regionLine does "region us-west-2 killed|starts|stalls|wakes" and
-// "… doubts demo demo/pos1".
+// "… saves nothing|all", "… doubts demo demo/pos1".
 func (m *mesh) regionLine(w []string) error {
 	n := m.region(beat.Region(w[1]))
 	switch w[2] {
@@ -243,6 +244,8 @@ func (m *mesh) regionLine(w []string) error {
 		}
 	case "starts":
 		n.start()
+	case "saves":
+		n.refused = w[3] == "nothing"
 	case "stalls":
 		n.stall = true
 	case "doubts":

@@ -108,6 +108,24 @@ func TestAHostThatANodeNeverHeardIsOldNews(t *testing.T) {
 	}
 }
 
+// What its journal tells a relay that starts was so before it: people read since
+// when, on the relay's word, and not since its start.
+func TestAHostIsMissingSinceBeforeItsRelaysStart(t *testing.T) {
+	w := newWorld(t, "us-east-1")
+	r := report(beat.Birth, 7, 1, time.Second,
+		beat.HostReport{Host: "pos1", State: beat.Missing, Number: 4, IntervalMs: 5000, AgeMs: 600_000})
+	v := w.do(&presence.Report{Conn: 1, Report: r})
+	for _, o := range v {
+		if d, ok := o.(*presence.Decided); ok && d.Verdict.Condition == presence.HostMissing {
+			if since := w.now.Wall.Sub(d.Verdict.Since); since != 10*time.Minute {
+				t.Errorf("it is missing since %v ago", since)
+			}
+			return
+		}
+	}
+	t.Fatalf("nothing is said of a host that is missing: %v", v)
+}
+
 // An answer below the term of the other region's lease is none: its node is
 // not the active one any more.
 func TestAnAnswerBelowTheLeaseIsNone(t *testing.T) {
