@@ -147,6 +147,8 @@ func (b *Book) Step(now beat.Now, e Event, out []Out) []Out {
 		b.lease(e.Until)
 	case *PeerIs:
 		b.peerIs(e.State)
+	case *Woke:
+		b.woke()
 	}
 	for len(b.timers) > 0 && b.timers[0].at <= now.Mono {
 		heap.Pop(&b.timers).(timer).fire()
@@ -171,10 +173,13 @@ func (b *Book) emit(o Out) { b.out = append(b.out, o) }
 // region may have no evidence of its own, and has none of itself. Its own word
 // does not go back to it: late, it would pass for evidence from here.
 func (b *Book) decided(v *presence.Verdict) {
+	kind, fault := faultKind(v)
+	again := fault && b.open[subject{v.Store, v.Host, v.Region, classOf(kind)}] != nil
 	changed := b.apply(v, true)
-	_, fault := faultKind(v)
 	if len(b.opt.Regions) > 1 && v.Reason != presence.OtherSays && (changed || fault || !v.First || v.Condition == presence.RegionWell) {
-		b.emit(&Forward{Verdicts: []presence.Verdict{*v}})
+		said := *v
+		said.Old = v.Old || again // a node that started since may know nothing of it, and it may be told
+		b.emit(&Forward{Verdicts: []presence.Verdict{said}})
 	}
 }
 

@@ -15,7 +15,7 @@ func (b *Book) uncover(inc *incident) {
 			delete(b.underLan, store)
 			for _, s := range list {
 				if s.phase == frozen && s.inc.Open && s.inc.fault == s {
-					b.start(s, false)
+					b.start(s, true) // the other region may have taken it over before
 				}
 			}
 		})

@@ -60,6 +60,9 @@ type (
 	Lease struct{ Until time.Duration }
 	// PeerIs is what presence knows of the other region (P3a).
 	PeerIs struct{ State presence.PeerState }
+	// Woke says that this node stood still for longer than its lease: the other
+	// region may have told what this one was to tell.
+	Woke struct{}
 )
 
 func (*Decided) event()    {}
@@ -74,6 +77,7 @@ func (*Loaded) event()     {}
 func (*Settings) event()   {}
 func (*Lease) event()      {}
 func (*PeerIs) event()     {}
+func (*Woke) event()       {}
 
 // Result is what became of a command.
 type Result uint8

@@ -178,5 +178,9 @@ func (b *Book) send(l lane, steps []*step, digest bool) {
 	slices.Sort(n.SeenFrom)
 	n.Known = firstKnown(steps)
 	b.outbox[o.notice.ID] = o
-	b.attempt(o)
+	if slices.ContainsFunc(steps, func(s *step) bool { return s.apart && s.carrier() == o }) {
+		b.lookLast(o)
+	} else {
+		b.attempt(o)
+	}
 }

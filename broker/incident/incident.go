@@ -263,7 +263,7 @@ func (b *Book) goesOn(inc *incident, v *presence.Verdict, said Kind, own bool) b
 		b.recheckStore(inc.Store)
 	}
 	if inc.fault.phase == frozen && !b.covered(inc) {
-		b.start(inc.fault, v.Old)
+		b.start(inc.fault, true) // the other region may have taken it over before
 	}
 	if inc.Kind == kind {
 		return false
@@ -321,12 +321,16 @@ func (b *Book) start(s *step, old bool) {
 		s.inc.Waits = "is told by " + string(b.teller(s.inc))
 		b.hold(s)
 	case len(b.opt.Regions) > 1 && (old || s.change == Recovered && s.inc.Region == "" && b.home(s.inc.Store) != b.opt.Region):
-		s.phase = checking
-		s.inc.Waits = "asks whether the other region told it"
-		b.askAfter(s, 0)
+		b.check(s)
 	default:
 		b.gather(s)
 	}
+}
+
+// check asks the other region about a transition before it is told from here.
+func (b *Book) check(s *step) {
+	s.phase, s.inc.Waits = checking, "asks whether the other region told it"
+	b.askAfter(s, 0)
 }
 
 // saveTold saves an incident that people know of; what nobody was told of, the

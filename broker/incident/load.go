@@ -211,6 +211,7 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 	switch {
 	case sent:
 		s.phase = told
+	case !n.pending() && (s.phase == leaving || len(s.on) > 0): // another notice tells it
 	case !n.pending():
 		s.phase = cancelled
 		if item.Change == Opened && inc.Open {

@@ -29,6 +29,7 @@ type outgoing struct {
 	retryAt   time.Duration
 	awaits    bool // it is looked at again soon
 	given     bool // the other region was told to try, since it was last asked
+	looks     bool // the marks are read once more before it is claimed
 	done      bool
 }
 
@@ -114,6 +115,7 @@ func (b *Book) attempt(o *outgoing) {
 	if o.done {
 		return
 	}
+	o.looks = false
 	if len(o.steps) == 0 {
 		for ch, m := range o.notice.Marks {
 			o.notice.Marks[ch] = Join(m, Cancelled)

@@ -111,6 +111,13 @@ func (m *mesh) act(w []string) error {
 		for _, r := range m.relays {
 			r.sessions[beat.Region(w[2])] = nil
 		}
+	case what == "region stalls": // whoever calls it waits in vain
+		m.node(beat.Region(w[2])).up = false
+	case what == "region wakes":
+		n := m.node(beat.Region(w[2]))
+		n.up = true
+		n.tell(&incident.Woke{})
+		n.do(&presence.Woke{})
 	case what == "region starts":
 		m.node(beat.Region(w[2])).start()
 	case what == "table fails", what == "table heals":

@@ -13,6 +13,7 @@ const maxAskItems = 1_000
 // askAfter asks the other region about s, unless its telling went on meanwhile.
 func (b *Book) askAfter(s *step, d time.Duration) {
 	s.asked++
+	s.apart = false
 	s.askAt = b.now.Mono + d
 	round := s.asked
 	b.after(d, func() {
@@ -396,7 +397,7 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingYours
 	case s.phase == leaving && s.carrier() != nil && b.gives(s.carrier()):
 		return TellingYours
-	case item.Sending && (s.phase == hushed || s.phase == frozen || s.phase == gathering && s.apart):
+	case item.Sending && (s.phase == hushed || s.phase == frozen || s.phase == gathering && s.apart || s.phase == leaving && s.carrier() != nil && s.carrier().looks):
 		return TellingYours // there is a notice there, and none here yet
 	case b.drained() && (s.carrier() == nil || len(s.carrier().inflight) == 0):
 		return TellingYours // this node tells no more; the next one asks first

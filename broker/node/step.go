@@ -46,6 +46,7 @@ func (n *Node) stepLease(e lease.Event) {
 // awake lets a node move on that stood still, and has read the lease.
 func (n *Node) awake() {
 	n.waking = false
+	n.stepBook(&incident.Woke{})
 	n.stepPresence(&presence.Woke{})
 	n.grant()
 	results := n.results

@@ -1,0 +1,58 @@
+package incident
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+)
+
+// What this region tells while it cannot ask the other one, which may live and be
+// about to tell the same: the marks decide, and they may be on their way.
+
+// goesSecond is how long the second of two regions waits for the marks of the first:
+// a claim, a publish, its mark, and the mark's replication.
+const goesSecond = 5 * time.Second
+
+// lookLast reads the marks once more before a notice is claimed whose telling this
+// region took over without an answer: what gathers for seconds may be told by the
+// other region meanwhile. Of two that live and take over at once the first by name
+// goes first, and the other one sees its marks.
+func (b *Book) lookLast(o *outgoing) {
+	o.looks = true
+	look := func() {
+		if !o.looks || o.done {
+			return
+		}
+		q := asking{steps: slices.Clone(o.steps), notices: []*outgoing{o}}
+		for _, s := range q.steps {
+			q.rounds = append(q.rounds, s.asked)
+		}
+		b.readMarks(q)
+	}
+	if b.peer == presence.PeerDead || b.opt.Region == slices.Min(b.opt.Regions) {
+		look()
+		return
+	}
+	b.after(goesSecond, look)
+}
+
+// woke takes that this node stood still: what it was to tell then, and the ends of
+// what it told, the other region may have told. They are asked about first, as
+// after a start (I3).
+func (b *Book) woke() {
+	b.loadedAt = b.now.Mono
+	if len(b.opt.Regions) < 2 {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.byID)) {
+		inc := b.byID[id]
+		inc.doubtful = true
+		for _, s := range [...]*step{inc.fault, inc.recovery} {
+			if s != nil && (s.phase == gathering || s.phase == digesting) {
+				b.check(s)
+			}
+		}
+	}
+}
