@@ -74,6 +74,9 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request, a Access) error
 	if err != nil {
 		return fmt.Errorf("explain %s: %w", store, err)
 	}
+	if a.Store != "" {
+		e.bare()
+	}
 	e.Says, e.Evidence, e.Next = first(e.Says, len(e.Says)), first(e.Evidence, len(e.Evidence)), first(e.Next, len(e.Next))
 	writeJSON(w, http.StatusOK, jsonType, e)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/dashboard"
+	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/operator"
 	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/cloud/local"
@@ -41,13 +42,20 @@ func withDesk(t *testing.T, f *fake, home beat.Region) *dashboard.Server {
 	return newServer(t, f, func(o *dashboard.Options) { o.Declarations, o.Rules, o.Explainer = desk, desk, explainer{} })
 }
 
+// because is a reason that names other stores in what its operator wrote.
+const because = "silenced by secret agent until 14:00 UTC: works at secret-7"
+
 type explainer struct{}
 
 func (explainer) Explain(_ context.Context, store beat.StoreID, host beat.HostID) (dashboard.Explanation, error) {
 	if store != "demo" {
 		return dashboard.Explanation{}, dashboard.ErrNotFound
 	}
-	return dashboard.Explanation{Region: "us-east-1", Store: store, Host: host, State: "missing", Says: []string{"demo/pos3 is missing."}}, nil
+	return dashboard.Explanation{
+		Region: "us-east-1", Store: store, Host: host, State: "missing", Says: []string{"demo/pos3 is missing."},
+		Evidence: []dashboard.Evidence{{Region: "us-east-1", Facts: []dashboard.Fact{{Name: "teller", Value: "waits: not told: " + because}}}},
+		Next:     []dashboard.Expected{{What: "demo is not told to people yet: then it is " + because}},
+	}, nil
 }
 
 func TestAStoreIsDeclared(t *testing.T) {
@@ -97,7 +105,17 @@ func TestTheOtherRegionSaysWhereSettingsAreWritten(t *testing.T) {
 // A key of one store sees the rules that are about it, and of none which other
 // stores there are; of the regions it sees that they work.
 func TestAKeyOfOneStoreReadsNothingOfOthers(t *testing.T) {
-	s := withDesk(t, demo(time.Now()), "us-east-1")
+	f := demo(time.Now())
+	f.lose(time.Now(), 2)
+	f.set(func(f *fake) {
+		f.overview.Incidents[0].Waits = "not told: " + because
+		f.overview.Incidents[0].Held = &dashboard.Held{Kind: "silence", Why: because}
+		f.overview.Notices = []dashboard.Notice{{
+			ID: "N1", Title: "Hosts missing [pos3]", Text: "People are not told: " + because + ".\n\nHosts missing in store demo: pos3.\n",
+			Items: []incident.Item{{Kind: incident.HostMissing, Change: incident.Opened, Store: "demo", Host: "pos3"}},
+		}}
+	})
+	s := withDesk(t, f, "us-east-1")
 	for path, body := range map[string]string{"PUT /v1/stores/demo": `{"tags":{"brand":"burger"}}`, "PUT /v1/stores/other": `{"tags":{"brand":"pizza"}}`} {
 		method, url, _ := strings.Cut(path, " ")
 		if w := call(s, method, url, body, "x-api-key", "admin"); w.Code != 200 {
@@ -105,8 +123,8 @@ func TestAKeyOfOneStoreReadsNothingOfOthers(t *testing.T) {
 		}
 	}
 	for _, body := range []string{
-		`{"stores":["demo","secret-*","other"],"for":"1h","why":"mine"}`, `{"tags":{"brand":"burger"},"for":"1h","why":"mine"}`,
-		`{"kinds":["host-missing"],"for":"1h","why":"mine"}`, `{"stores":["other"],"for":"1h","why":"theirs"}`,
+		`{"stores":["demo","secret-*","other"],"for":"1h","why":"secret works"}`, `{"tags":{"brand":"burger"},"for":"1h","why":"secret works","by":"secret agent"}`,
+		`{"kinds":["host-missing"],"hosts":["secret-*","pos?"],"for":"1h","why":"secret works"}`, `{"stores":["demo"],"for":"1h","why":"floor works","by":"anna"}`, `{"stores":["other"],"for":"1h","why":"theirs"}`,
 		`{"tags":{"brand":"pizza"},"for":"1h","why":"theirs"}`, `{"stores":["demo"],"hosts":["secret-pos"],"for":"1h","why":"theirs"}`,
 	} {
 		if w := call(s, "POST", "/v1/silences", body, "x-api-key", "admin"); w.Code != 201 {
@@ -115,8 +133,19 @@ func TestAKeyOfOneStoreReadsNothingOfOthers(t *testing.T) {
 	}
 	w := call(s, "GET", "/v1/silences", "", "x-api-key", "store-admin")
 	rules := decode[dashboard.Page[setting.Rule]](t, w)
-	if text := w.Body.String(); len(rules.Items) != 3 || strings.Contains(text, "secret") || strings.Contains(text, "other") || strings.Contains(text, "pizza") {
+	if text := w.Body.String(); len(rules.Items) != 4 || strings.Count(text, "floor works") != 1 || !strings.Contains(text, `"by":"anna"`) || !strings.Contains(text, `"hosts":["pos?"]`) || strings.Contains(text, "secret") || strings.Contains(text, "other") || strings.Contains(text, "pizza") {
 		t.Errorf("%s", w.Body)
+	}
+	for path, want := range map[string]string{
+		"/v1/incidents?open=true": "silenced", "/v1/notices": "People are not told: silenced", "/v1/explain?store=demo": "then it is silenced", "/v1/summary": "1 host missing",
+	} {
+		w := call(s, "GET", path, "", "x-api-key", "store-admin")
+		if text := w.Body.String(); w.Code != 200 || !strings.Contains(text, want) || strings.Contains(text, "secret") {
+			t.Errorf("%s: %d %s", path, w.Code, text)
+		}
+		if full := call(s, "GET", path, "", "x-api-key", "reader").Body.String(); path != "/v1/summary" && !strings.Contains(full, "secret-7") {
+			t.Errorf("%s: a key of the fleet: %s", path, full)
+		}
 	}
 	regions := call(s, "GET", "/v1/regions", "", "x-api-key", "store-admin").Body.String()
 	for _, of := range []string{"sessions", "channels", `"node"`, "url"} {

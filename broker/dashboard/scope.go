@@ -1,6 +1,8 @@
 package dashboard
 
 import (
+	"strings"
+
 	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
@@ -15,6 +17,9 @@ func (s *Server) scoped(all *snapshot, store beat.StoreID) *snapshot {
 	out.stores = filter(all.stores, func(x Store) bool { return keep(x.Store) })
 	out.ranked = out.stores
 	out.overview.Incidents = filter(all.overview.Incidents, func(x Incident) bool { return keep(x.Store) })
+	for i := range out.overview.Incidents {
+		out.overview.Incidents[i].bare()
+	}
 	out.overview.Activity = filter(all.overview.Activity, func(x Activity) bool { return keep(x.Store) })
 	out.overview.Notices = filter(all.overview.Notices, func(n Notice) bool {
 		for _, item := range n.Items {
@@ -24,6 +29,9 @@ func (s *Server) scoped(all *snapshot, store beat.StoreID) *snapshot {
 		}
 		return len(n.Items) > 0
 	})
+	for i := range out.overview.Notices {
+		out.overview.Notices[i].Text = bare(out.overview.Notices[i].Text)
+	}
 	out.overview.Rules = s.shown(all.overview.Rules, store)
 	out.overview.Regions = make([]Region, 0, len(all.overview.Regions))
 	for i := range all.overview.Regions {
@@ -31,6 +39,39 @@ func (s *Server) scoped(all *snapshot, store beat.StoreID) *snapshot {
 	}
 	out.summary = Summarize(out.overview, out.stores)
 	return &out
+}
+
+// bare is a text without what operators wrote of rules, which may be of other
+// stores too: that a key of one store reads in the rules of its store alone.
+func bare(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = setting.Bare(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (i *Incident) bare() {
+	i.Waits = bare(i.Waits)
+	if i.Held != nil {
+		h := *i.Held // the snapshot is everybody's
+		h.Why = bare(h.Why)
+		i.Held = &h
+	}
+}
+
+func (e *Explanation) bare() {
+	for i := range e.Says {
+		e.Says[i] = bare(e.Says[i])
+	}
+	for _, of := range e.Evidence {
+		for i := range of.Facts {
+			of.Facts[i].Value = bare(of.Facts[i].Value)
+		}
+	}
+	for i := range e.Next {
+		e.Next[i].What = bare(e.Next[i].What)
+	}
 }
 
 // public is a region without what is the fleet's: how many relays it has, its
@@ -47,8 +88,9 @@ func (h *Health) public() *Health {
 }
 
 // shown are the rules that a key of one store may see: those that may be about
-// it, without the names of other stores. Acknowledgements are
-// not among them: they name an incident of any store.
+// it, without the names of other stores and their hosts; who made them and what
+// for only where they are of no other store. Acknowledgements are not among
+// them: they name an incident of any store.
 func (s *Server) shown(rules []setting.Rule, store beat.StoreID) []setting.Rule {
 	if store == "" {
 		return rules
@@ -58,6 +100,10 @@ func (s *Server) shown(rules []setting.Rule, store beat.StoreID) []setting.Rule 
 	for _, r := range rules {
 		if r.Kind == setting.Ack || !r.Finds(store, tags, hosts) {
 			continue
+		}
+		if !r.Only(store) {
+			r.By, r.Why = "", ""
+			r.Hosts = r.HostsOf(hosts)
 		}
 		if len(r.Stores) > 0 {
 			r.Stores = []string{string(store)}

@@ -213,6 +213,13 @@ func (m *Match) Finds(store beat.StoreID, tags []map[string]string, hosts []beat
 	return len(m.Hosts) == 0 || slices.ContainsFunc(hosts, func(h beat.HostID) bool { return fitsOne(m.Hosts, string(h)) })
 }
 
+// HostsOf are those of the rule's hosts, and patterns, that fit one of some hosts.
+func (m *Match) HostsOf(hosts []beat.HostID) []string {
+	return slices.DeleteFunc(slices.Clone(m.Hosts), func(p string) bool {
+		return !slices.ContainsFunc(hosts, func(h beat.HostID) bool { return fitsOne([]string{p}, string(h)) })
+	})
+}
+
 // fits says whether a subject is matched. A region's own incident has no store,
 // and is matched where no store, host or tag is named.
 func (m *Match) fits(s *Store, x *Subject) bool {
@@ -280,11 +287,8 @@ func (r *Rule) outlasts(other *Rule) bool {
 
 // Reason completes "not told: …" for people who look at an instant, in a zone.
 func (r *Rule) Reason(at time.Time, zone *time.Location) string {
-	what := map[Kind]string{
-		Silence: "silenced", Pause: "paused", Maintenance: "in maintenance", Ack: "acknowledged",
-	}[r.Kind]
 	var b strings.Builder
-	b.WriteString(what)
+	b.WriteString(r.Kind.past())
 	if r.By != "" {
 		b.WriteString(" by " + r.By)
 	}
@@ -295,6 +299,49 @@ func (r *Rule) Reason(at time.Time, zone *time.Location) string {
 		b.WriteString(": " + r.Why)
 	}
 	return b.String()
+}
+
+// past is what a rule of the kind has done to its subject.
+func (k Kind) past() string {
+	switch k {
+	case Silence:
+		return "silenced"
+	case Pause:
+		return "paused"
+	case Maintenance:
+		return "in maintenance"
+	case Ack:
+		return "acknowledged"
+	default:
+		return string(k)
+	}
+}
+
+// Bare is a line of text without what it says of a rule beyond its kind: who made
+// it, until when, and what for, as a Reason has it. What follows in the line goes
+// with it, since whoever made the rule wrote of that as they liked. An
+// acknowledgement is of one incident, and stays whole.
+func Bare(line string) string {
+	for _, kind := range []Kind{Silence, Pause, Maintenance} {
+		for _, before := range []string{"", ": ", "and ", "it is "} {
+			for _, after := range []string{" by ", " until ", ": "} {
+				told := before + kind.past() + after
+				at := strings.Index(line, told)
+				if before == "" && at > 0 { // another word's end, or a sentence of ours
+					continue
+				}
+				if at >= 0 {
+					line = line[:at+len(told)-len(after)]
+				}
+			}
+		}
+	}
+	return line
+}
+
+// Only says whether a rule names that store and no other.
+func (m *Match) Only(store beat.StoreID) bool {
+	return len(m.Stores) == 1 && m.Stores[0] == string(store)
 }
 
 // Moment writes an instant for people who look at another instant: the time of

@@ -104,6 +104,29 @@ func TestHush(t *testing.T) {
 	}
 }
 
+// What is not a rule's is left as it is, and so is an acknowledgement.
+func TestBare(t *testing.T) {
+	at := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	rule := func(kind setting.Kind, by, why string) string {
+		r := setting.Rule{Kind: kind, From: at, Until: at.Add(2 * time.Hour), By: by, Why: why}
+		return r.Reason(at, time.UTC)
+	}
+	for line, want := range map[string]string{
+		rule(setting.Silence, "anna", "works at store-7"):                                              "silenced",
+		rule(setting.Pause, "", "migration: silenced by hand"):                                         "paused",
+		"People are not told: " + rule(setting.Maintenance, "bob until 6", "") + ".":                   "People are not told: in maintenance",
+		"People are not told: closed until 06:00 CET, and " + rule(setting.Silence, "a", "x: y") + ".": "People are not told: closed until 06:00 CET, and silenced",
+		"demo/pos3 is not told to people yet: then it is " + rule(setting.Silence, "a", "x"):           "demo/pos3 is not told to people yet: then it is silenced",
+		"not told: the store is in maintenance until 14:00 UTC":                                        "not told: the store is in maintenance until 14:00 UTC",
+		rule(setting.Ack, "anna", "on it"):                                                             "acknowledged by anna until 14:00 UTC: on it",
+		"the relay reports here":                                                                       "the relay reports here",
+	} {
+		if got := setting.Bare(line); got != want {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+}
+
 func TestMaintenance(t *testing.T) {
 	window := func(id string, from, until time.Duration, stores ...string) setting.Setting {
 		s := rule(setting.Maintenance, id, setting.Match{Stores: stores}, noon.Add(until))
