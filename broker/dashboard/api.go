@@ -68,36 +68,50 @@ func (s *Server) getHosts(w http.ResponseWriter, r *http.Request, a Access) erro
 		}
 	}
 	keep := func(h Host) bool { return q.Get("state") == "" || h.State == state }
-	stores := s.read(a).stores
-	if q.Get("state") != "" && !q.Has("store") { // of a fleet that is well, no store is asked which of its hosts are missing
-		stores = filter(stores, func(x Store) bool { return x.Hosts.of(state) > 0 })
+	// Of many stores those are asked that have such a host; one that is named, always.
+	asks := func(x *Store) bool {
+		if q.Get("state") == "" {
+			return x.Hosts.total() > 0
+		}
+		return x.Hosts.of(state) > 0
 	}
+	stores := s.read(a).stores
 	if q.Has("store") {
 		id, err := beat.ParseStoreID(q.Get("store"))
 		if err != nil {
 			return problem(http.StatusBadRequest, err.Error())
 		}
-		stores = filter(stores, func(x Store) bool { return x.Store == id })
-		if len(stores) == 0 {
+		i, ok := findStore(stores, id)
+		if !ok {
 			return notFound(id)
 		}
+		stores, asks = stores[i:i+1], func(*Store) bool { return true }
 	}
-	writeJSON(w, http.StatusOK, jsonType, page(s.gather(stores, p, keep), p, false, hostKey))
+	writeJSON(w, http.StatusOK, jsonType, page(s.gather(stores, p, asks, keep), p, false, hostKey))
 	return nil
+}
+
+// findStore is where a store is, or would be, among those that are sorted by id.
+func findStore(stores []Store, id beat.StoreID) (int, bool) {
+	return slices.BinarySearchFunc(stores, id, func(x Store, id beat.StoreID) int { return cmp.Compare(x.Store, id) })
 }
 
 // hostKey orders hosts by store, then by id: the separator sorts below every
 // character of a name.
 func hostKey(h Host) string { return string(h.Store) + "\x00" + string(h.Host) }
 
-// gather reads the hosts of stores, in order, only as far as one page goes.
-func (s *Server) gather(stores []Store, p paging, keep func(Host) bool) []Host {
+// gather reads the hosts of those stores that it asks, in order, only as far as one
+// page goes: each reading waits for the node's core.
+func (s *Server) gather(stores []Store, p paging, asks func(*Store) bool, keep func(Host) bool) []Host {
 	from, _, _ := strings.Cut(p.after, "\x00")
-	i, _ := slices.BinarySearchFunc(stores, beat.StoreID(from), func(x Store, id beat.StoreID) int { return cmp.Compare(x.Store, id) })
+	first, _ := findStore(stores, beat.StoreID(from))
 	var out []Host
 	past := 0 // the hosts that the page may hold, and one more
-	for _, store := range stores[i:] {
-		hosts, ok := s.o.Source.Hosts(store.Store)
+	for i := first; i < len(stores); i++ {
+		if !asks(&stores[i]) {
+			continue
+		}
+		hosts, ok := s.o.Source.Hosts(stores[i].Store)
 		if !ok {
 			continue
 		}

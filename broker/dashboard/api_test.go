@@ -291,13 +291,21 @@ func TestAQuestionIsBounded(t *testing.T) {
 	f.lose(now, 2)
 	f.set(func(f *fake) {
 		for i := range 30 {
-			f.stores = append(f.stores, store(now, beat.StoreID(fmt.Sprintf("s%02d", i)), 2))
+			f.stores = append(f.stores, store(now, beat.StoreID(fmt.Sprintf("s%02d", i)), 2), store(now, beat.StoreID(fmt.Sprintf("empty%02d", i)), 0))
 		}
 	})
 	o := &countingSource{fake: f}
 	s := newServer(t, f, func(opt *dashboard.Options) { opt.Source = o })
 	if got := decode[dashboard.Page[dashboard.Host]](t, call(s, "GET", "/v1/hosts?state=missing", "")); len(got.Items) != 1 || o.asked != 1 {
 		t.Errorf("%d hosts, %d stores were asked", len(got.Items), o.asked)
+	}
+	o.asked = 0
+	if got := decode[dashboard.Page[dashboard.Host]](t, call(s, "GET", "/v1/hosts?limit=1000", "")); len(got.Items) != 8 || o.asked != 31 {
+		t.Errorf("all: %d hosts, %d stores were asked", len(got.Items), o.asked)
+	}
+	o.asked = 0
+	if w := call(s, "GET", "/v1/hosts?store=empty07", ""); w.Code != 200 || o.asked != 1 {
+		t.Errorf("one store: %d, %d stores were asked", w.Code, o.asked)
 	}
 	long := strings.Repeat("demo+", 50) + "nothing"
 	if got := decode[dashboard.Page[dashboard.Store]](t, call(s, "GET", "/v1/stores?q="+long, "")); len(got.Items) != 1 {

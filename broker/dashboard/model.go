@@ -153,6 +153,10 @@ func (c *Counts) of(s beat.HostState) int {
 	return 0
 }
 
+func (c *Counts) total() int {
+	return c.Up + c.Failing + c.Missing + c.Stopped + c.Unknown + c.Covered
+}
+
 // Add counts one more host.
 func (c *Counts) Add(s beat.HostState) {
 	switch s {
