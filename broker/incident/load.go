@@ -27,10 +27,29 @@ func (b *Book) load(e *Loaded) {
 			continue
 		}
 		b.after(keepEnded, func() { b.purge(id) })
-		if inc.Untold = inc.Untold && inc.recovery.phase == checking; inc.Untold {
-			b.start(inc.recovery, true) // the node before this one owed it
-		}
+		inc.Untold = inc.Untold && inc.recovery.phase == checking
+		b.loadedOver(inc)
 	}
+}
+
+// loadedOver goes on with the end of an incident that was over before this node
+// started: the node before it owed it, or a channel has the fault, or may have it,
+// and no mark says that it has the end.
+func (b *Book) loadedOver(inc *incident) {
+	switch r := inc.recovery; {
+	case inc.fault.phase == leaving && r.phase == cancelled:
+		r.phase = waiting
+	case inc.Untold, r.final() && b.lacksEnd(inc):
+		b.start(r, true)
+	}
+}
+
+// lacksEnd says whether a channel has a fault, and not its end, by the marks: those
+// of an older end were not looked at.
+func (b *Book) lacksEnd(inc *incident) bool {
+	return b.now.Wall.Sub(inc.EndedAt) < giveUpAfter && slices.ContainsFunc(b.opt.Channels, func(ch Channel) bool {
+		return b.opt.Reaches(ch) && slices.Contains(inc.fault.on, ch) && !slices.Contains(inc.recovery.on, ch)
+	})
 }
 
 // furthestFirst orders the words about incidents, so that whichever item is read
@@ -138,7 +157,7 @@ func (b *Book) loadNotice(n *Notice) {
 	}
 	steps := make([]*step, 0, len(n.Items))
 	for i := range n.Items {
-		steps = append(steps, b.loadItem(n, &n.Items[i]))
+		steps = append(steps, b.loadItem(n, i))
 	}
 	if !n.pending() || n.Region != b.opt.Region {
 		b.remember(*n)
@@ -175,7 +194,8 @@ func (n *Notice) pending() bool {
 // loadItem is the step of one transition that a notice lists, with what became
 // of it. Notices are loaded oldest first, so the last word about an incident
 // stands.
-func (b *Book) loadItem(n *Notice, item *Item) *step {
+func (b *Book) loadItem(n *Notice, place int) *step {
+	item := &n.Items[place]
 	inc := b.loadSubject(n, item)
 	s := inc.fault
 	switch item.Change {
@@ -194,12 +214,12 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 		}
 	}
 	if n.Suppressed {
-		b.loadAside(n, s)
+		b.loadAside(n, place, s)
 		return s
 	}
 	sent := false
 	for _, ch := range b.opt.Channels {
-		if n.Marks[ch] == Sent {
+		if n.sentOn(ch, place) {
 			sent = true
 			s.on = union(s.on, []Channel{ch})
 			inc.Teller = n.Region
@@ -211,7 +231,7 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 	switch {
 	case sent:
 		s.phase = told
-	case !n.pending() && (s.phase == leaving || len(s.on) > 0): // another notice tells it
+	case s.notice != nil, !n.pending() && (s.phase == leaving || len(s.on) > 0): // another notice tells it
 	case !n.pending():
 		s.phase = cancelled
 		if item.Change == Opened && inc.Open {
@@ -231,9 +251,9 @@ func (b *Book) loadItem(n *Notice, item *Item) *step {
 }
 
 // loadAside takes what programs were told while people were not.
-func (b *Book) loadAside(n *Notice, s *step) {
+func (b *Book) loadAside(n *Notice, place int, s *step) {
 	for _, ch := range b.opt.Channels {
-		if n.Marks[ch] == Sent {
+		if n.sentOn(ch, place) {
 			s.on = append(s.on, ch)
 			if !slices.Contains(s.inc.Told, ch) {
 				s.inc.Told = append(s.inc.Told, ch)

@@ -158,6 +158,9 @@ type Notice struct {
 	Marks     map[Channel]Mark `json:"marks"`
 	// SentAt is when a channel took it; only where its mark is Sent.
 	SentAt map[Channel]time.Time `json:"sentAt,omitempty"`
+	// Left are the items, by their places, that a channel took the notice without:
+	// it had them by another one, or knows nothing of their faults.
+	Left map[Channel][]int `json:"left,omitempty"`
 	// Rev counts the writes of its item.
 	Rev int64 `json:"rev"`
 }

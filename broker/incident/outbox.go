@@ -78,15 +78,6 @@ func (b *Book) told(o *outgoing) bool {
 	return false
 }
 
-func (o *outgoing) drop(s *step) {
-	if i := slices.Index(o.steps, s); i >= 0 {
-		o.steps = slices.Delete(o.steps, i, i+1)
-		o.notice.Items = slices.Delete(slices.Clone(o.notice.Items), i, i+1)
-		o.notice.Known = firstKnown(o.steps)
-	}
-	s.notice = nil
-}
-
 // firstKnown is when this region first knew of one of some transitions.
 func firstKnown(steps []*step) time.Time {
 	var first time.Time
@@ -281,11 +272,11 @@ func (b *Book) notAfter() time.Duration {
 
 // itemsFor is what a channel is told: no fault that is over, unless it may have
 // been told already (then it is told again, so that its recovery has a fault);
-// no recovery of a fault that it was not told of; and nothing that it got while
-// people were not told. wait says that a fault is still on its way there.
+// no recovery of a fault that it was not told of; and nothing that it got, or gets,
+// while people are not told. wait says that a fault is still on its way there.
 func (b *Book) itemsFor(o *outgoing, ch Channel) (items []Item, steps []*step, wait bool) {
 	for i, s := range o.steps {
-		if !o.side && s.side != nil && b.isProgram(ch) || slices.Contains(s.heard(), ch) {
+		if !o.side && s.side != nil && !s.side.done && b.isProgram(ch) || slices.Contains(s.heard(), ch) {
 			continue
 		}
 		if s != s.inc.fault && s != s.inc.recovery {
@@ -355,6 +346,7 @@ func (b *Book) sent(o *outgoing, ch Channel, steps []*step) {
 		o.notice.SentAt = make(map[Channel]time.Time)
 	}
 	o.notice.SentAt[ch] = b.now.Wall.UTC().Truncate(time.Millisecond)
+	o.leftOut(ch, steps)
 	for _, s := range steps {
 		if o.side {
 			b.sentAside(s, ch)

@@ -80,14 +80,12 @@ func KnownBy(items []ToldItem, notices []Notice, local []Channel) []Known {
 	over := endsOf(notices)
 	for i := range notices {
 		n := &notices[i]
-		var sent []Channel
-		for ch, m := range n.Marks {
-			if m == Sent && !slices.Contains(local, ch) {
-				sent = append(sent, ch)
-			}
-		}
+		sent := n.sent(local)
 		if len(sent) == 0 {
 			continue
+		}
+		told := func(at int) []Channel {
+			return slices.DeleteFunc(slices.Clone(sent), func(ch Channel) bool { return !n.sentOn(ch, at) })
 		}
 		for k := range items {
 			t := &items[k]
@@ -95,10 +93,15 @@ func KnownBy(items []ToldItem, notices []Notice, local []Channel) []Known {
 				return t.ToldBy(n, &it) && (it.Incident == t.Incident || it.Change != Opened || it.K > over[it.Incident])
 			}
 			if at := slices.IndexFunc(n.Items, named); at >= 0 {
-				out[k].hears(t, &n.Items[at], sent)
+				if on := told(at); len(on) > 0 {
+					out[k].hears(t, &n.Items[at], on)
+				}
 			}
-			if t.Change == Recovered && slices.ContainsFunc(n.Items, func(it Item) bool { return t.faultOf(n, &it) }) {
-				out[k].Fault = union(out[k].Fault, sent)
+			if t.Change != Recovered {
+				continue
+			}
+			if at := slices.IndexFunc(n.Items, t.faultOf); at >= 0 {
+				out[k].Fault = union(out[k].Fault, told(at))
 			}
 		}
 	}
@@ -137,7 +140,7 @@ func endsOf(notices []Notice) map[ID]int {
 }
 
 // faultOf says whether an item that a notice lists is the fault of a recovery.
-func (t *ToldItem) faultOf(_ *Notice, i *Item) bool {
+func (t *ToldItem) faultOf(i Item) bool {
 	return i.Change == Opened && i.Incident == t.Incident && i.K < t.K
 }
 

@@ -86,3 +86,24 @@ func TestMarksOfTheNextEndAreNotItsOwn(t *testing.T) {
 		slices.Reverse(notices)
 	}
 }
+
+// A mark says nothing of an item that its notice left out: neither that the end
+// was told there, nor that the fault was.
+func TestAMarkDoesNotCoverWhatWasLeftOut(t *testing.T) {
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	notice := func(c incident.Change, k int, left ...incident.Channel) incident.Notice {
+		n := incident.Notice{At: at.Add(time.Minute), Marks: map[incident.Channel]incident.Mark{"ops": incident.Sent, "bot": incident.Sent}, Left: map[incident.Channel][]int{}}
+		n.Items = []incident.Item{{Incident: "one", K: k, Kind: incident.HostMissing, Change: c, Store: "demo", Host: "pos1"}}
+		for _, ch := range left {
+			n.Left[ch] = []int{0}
+		}
+		return n
+	}
+	asked := incident.ToldItem{Incident: "one", K: 2, Kind: incident.HostMissing, Change: incident.Recovered, Store: "demo", Host: "pos1", Since: at}
+	known := incident.KnownBy([]incident.ToldItem{asked}, []incident.Notice{
+		notice(incident.Opened, 1, "bot"), notice(incident.Recovered, 2, "ops"), notice(incident.Recovered, 2, "bot", "ops"),
+	}, nil)
+	if k := known[0]; !slices.Equal(k.On, []incident.Channel{"bot"}) || !slices.Equal(k.Fault, []incident.Channel{"ops"}) {
+		t.Errorf("the end was told on %v, the fault on %v; want bot, and ops", k.On, k.Fault)
+	}
+}
