@@ -11,6 +11,49 @@ import (
 // What this region tells while it cannot ask the other one, which may live and be
 // about to tell the same: the marks decide, and they may be on their way.
 
+// unanswered: the other region is silent. What it told before, its marks in
+// the table know.
+func (b *Book) unanswered(id uint64) {
+	q := b.asks[id]
+	delete(b.asks, id)
+	if len(q.steps) == 0 {
+		return
+	}
+	b.readMarks(q)
+}
+
+// marksRead takes over what no mark calls sent. A table that cannot be read
+// says nothing: better told twice than never.
+func (b *Book) marksRead(e *MarksRead) {
+	q := b.asks[e.ID]
+	delete(b.asks, e.ID)
+	for i, s := range q.steps {
+		if q.asksAside(i) && i < len(e.Known) {
+			s.on = union(s.on, e.Known[i].On)
+		}
+		switch {
+		case !q.asks(i):
+		case e.Failed || i >= len(e.Known):
+			if s.carrier() == nil {
+				s.apart = true
+				b.take(s)
+			}
+		default:
+			b.learn(s, &e.Known[i], true)
+			switch {
+			case len(s.on) > 0 && b.everywhere(s):
+				b.toldThere(s)
+			case s.carrier() == nil: // what is left of it, too
+				s.apart = true
+				b.take(s)
+			}
+		}
+	}
+	for _, o := range q.notices {
+		b.tryAgain(o, false)
+	}
+}
+
 // goesSecond is how long the second of two regions waits for the marks of the first:
 // a claim, a publish, its mark, and the mark's replication.
 const goesSecond = 5 * time.Second

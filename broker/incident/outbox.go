@@ -158,7 +158,7 @@ func (b *Book) lease(until time.Duration) {
 func (b *Book) retry(o *outgoing) {
 	switch {
 	case o.done || slices.Contains(b.retries, o):
-	case len(b.opt.Regions) < 2 || len(o.steps) == 0 || o.side && !o.steps[0].aside:
+	case len(b.opt.Regions) < 2 || len(o.steps) == 0 || o.side && !o.steps[0].aside && !o.given:
 		b.attempt(o)
 	default:
 		b.retries = append(b.retries, o)

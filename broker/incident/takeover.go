@@ -140,6 +140,13 @@ func (a asking) asks(i int) bool {
 	return (s.phase == held || s.phase == checking) && s.asked == a.rounds[i] || o != nil && !o.done && slices.Contains(a.notices, o)
 }
 
+// asksAside says whether the question is about what programs are told of its i-th
+// step while people are not.
+func (a asking) asksAside(i int) bool {
+	s := a.steps[i]
+	return s.side != nil && s.carrier() != s.side && slices.Contains(a.notices, s.side)
+}
+
 // answered takes the other region's words (I3).
 func (b *Book) answered(e *Answered) {
 	q := b.asks[e.ID]
@@ -151,6 +158,10 @@ func (b *Book) answered(e *Answered) {
 	delete(b.asks, e.ID)
 	theirs := make(map[*outgoing]bool) // notices that the other region tells
 	for i, s := range q.steps {
+		if q.asksAside(i) && i < len(e.Answer.Known) {
+			s.on = union(s.on, e.Answer.Known[i].On)
+			theirs[s.side] = theirs[s.side] || e.Answer.Words[i] == TellingMine
+		}
 		if q.asks(i) {
 			word := e.Answer.Words[i]
 			if word == TellingMine {
@@ -207,46 +218,6 @@ func (b *Book) oweMore(s *step) bool {
 			return b.onItsWay(f, ch) || f.notice != nil && f.notice.notice.Marks[ch] == Sent
 		}
 	})
-}
-
-// unanswered: the other region is silent. What it told before, its marks in
-// the table know.
-func (b *Book) unanswered(id uint64) {
-	q := b.asks[id]
-	delete(b.asks, id)
-	if len(q.steps) == 0 {
-		return
-	}
-	b.readMarks(q)
-}
-
-// marksRead takes over what no mark calls sent. A table that cannot be read
-// says nothing: better told twice than never.
-func (b *Book) marksRead(e *MarksRead) {
-	q := b.asks[e.ID]
-	delete(b.asks, e.ID)
-	for i, s := range q.steps {
-		switch {
-		case !q.asks(i):
-		case e.Failed || i >= len(e.Known):
-			if s.carrier() == nil {
-				s.apart = true
-				b.take(s)
-			}
-		default:
-			b.learn(s, &e.Known[i], true)
-			switch {
-			case len(s.on) > 0 && b.everywhere(s):
-				b.toldThere(s)
-			case s.carrier() == nil: // what is left of it, too
-				s.apart = true
-				b.take(s)
-			}
-		}
-	}
-	for _, o := range q.notices {
-		b.tryAgain(o, false)
-	}
 }
 
 // toldThere: the other region told it, and tells what follows.
@@ -316,8 +287,10 @@ func (b *Book) word(item ToldItem) (Telling, Known) {
 	}
 	if w == TellingYours {
 		b.adopt(s, item.Incident, item.K)
-		if o := s.carrier(); o != nil {
-			o.given = true
+		for _, o := range [...]*outgoing{s.carrier(), s.side} { // programs are told there with people
+			if o != nil {
+				o.given = true
+			}
 		}
 	}
 	k := Known{Incident: s.inc.ID, K: s.k, On: b.reaching(s.heard())}
@@ -376,8 +349,8 @@ func (b *Book) telling(item ToldItem, s *step) Telling {
 		return TellingYours
 	case s == nil:
 		return TellingMine // it is open here still: our own evidence ends it
-	case s.phase == told && s.notice != nil && !s.notice.done && b.lacks(s.notice):
-		if b.gives(s.notice) { // a channel may fail in this region alone
+	case s.phase == told && b.unfinished(s) != nil:
+		if b.gives(b.unfinished(s)) { // a channel may fail in this region alone
 			return TellingYours
 		}
 		return TellingMine

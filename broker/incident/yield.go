@@ -82,6 +82,17 @@ func (b *Book) lacks(o *outgoing) bool {
 	})
 }
 
+// unfinished is the notice of a transition that such a channel waits for, nil where
+// there is none: people's, or what programs are told meanwhile.
+func (b *Book) unfinished(s *step) *outgoing {
+	for _, o := range [...]*outgoing{s.notice, s.side} {
+		if o != nil && !o.done && b.lacks(o) {
+			return o
+		}
+	}
+	return nil
+}
+
 // lags says whether such a channel, or the table, refused for so long that the
 // other region may try: each channel is told by itself (I3, I5).
 func (b *Book) lags(o *outgoing) bool {
