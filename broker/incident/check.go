@@ -115,7 +115,7 @@ func needsOf(c presence.Condition) needs {
 // checkIncident looks at an incident of the table.
 func (b *Book) checkIncident(i *Incident) Reason {
 	switch {
-	case i.V > Version || classOf(i.Kind) == 0:
+	case i.V > Version || classOf(i.Kind) == 0 || i.ToldAs != "" && classOf(i.ToldAs) != classOf(i.Kind):
 		return NewerVersion
 	case i.ID == "":
 		return NoSubject

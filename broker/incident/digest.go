@@ -106,7 +106,7 @@ func (b *Book) digest(l lane, c Change, g *budget) {
 	}
 	news := l == programs || slices.ContainsFunc(steps, func(s *step) bool { return !b.peopleKnow(s) })
 	slices.SortStableFunc(steps, func(x, y *step) int {
-		return cmp.Or(cmp.Compare(x.inc.Kind, y.inc.Kind), cmp.Compare(x.inc.Store, y.inc.Store), cmp.Compare(x.inc.Host, y.inc.Host))
+		return cmp.Or(cmp.Compare(x.kind(), y.kind()), cmp.Compare(x.inc.Store, y.inc.Store), cmp.Compare(x.inc.Host, y.inc.Host))
 	})
 	for _, part := range b.parts(steps) {
 		b.send(l, part, true)

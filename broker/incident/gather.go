@@ -81,7 +81,7 @@ func (b *Book) flush(key gatherKey) {
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g []*step) bool {
-			return len(g) < maxItems && g[0].inc.Kind == s.inc.Kind && g[0].change == s.change && g[0].inc.Ended == s.inc.Ended && g[0].quiet == s.quiet && g[0].aside == s.aside
+			return len(g) < maxItems && g[0].kind() == s.kind() && g[0].change == s.change && g[0].inc.Ended == s.inc.Ended && g[0].quiet == s.quiet && g[0].aside == s.aside
 		})
 		if i < 0 {
 			groups = append(groups, []*step{s})
@@ -101,7 +101,7 @@ func (b *Book) flush(key gatherKey) {
 // item is a transition as a notice lists it.
 func (b *Book) item(s *step) Item {
 	i := Item{
-		Kind: s.inc.Kind, Change: s.change, Store: s.inc.Store, Host: s.inc.Host, Region: s.inc.Region, Incident: s.inc.ID, K: s.k,
+		Kind: s.kind(), Change: s.change, Store: s.inc.Store, Host: s.inc.Host, Region: s.inc.Region, Incident: s.inc.ID, K: s.k,
 		Since: s.inc.Since, SinceUncertaintyMs: s.inc.SinceUncertaintyMs,
 	}
 	if s.change == Recovered {
@@ -161,6 +161,9 @@ func (b *Book) send(l lane, steps []*step, digest bool) {
 			s.side = o
 		} else {
 			s.phase, s.notice = leaving, o
+			if s.change == Opened {
+				s.inc.ToldAs = "" // it is told as what it is now
+			}
 			s.inc.Waits = "is being sent"
 		}
 		o.notice.Items = append(o.notice.Items, b.item(s))

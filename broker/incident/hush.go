@@ -45,7 +45,7 @@ func (b *Book) hushOf(s *step) hush {
 }
 
 func (b *Book) silenced(s *step) hush {
-	sub := setting.Subject{Store: s.inc.Store, Host: s.inc.Host, Kind: string(s.inc.Kind)}
+	sub := setting.Subject{Store: s.inc.Store, Host: s.inc.Host, Kind: string(s.kind())}
 	if s.change == Opened { // who acknowledged a fault wants to know its end
 		sub.Incident = string(s.inc.ID)
 	}

@@ -124,7 +124,7 @@ func (s *step) carrier() *outgoing {
 
 func (s *step) item() ToldItem {
 	return ToldItem{
-		Incident: s.inc.ID, K: s.k, Kind: s.inc.Kind, Change: s.change,
+		Incident: s.inc.ID, K: s.k, Kind: s.kind(), Change: s.change,
 		Store: s.inc.Store, Host: s.inc.Host, Region: s.inc.Region, Since: s.since(), ByRelay: s.inc.ByRelay,
 	}
 }
@@ -219,11 +219,16 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 	}
 	inc.dead, inc.after = [2]bool{}, inc.EndedAt
 	inc.kind(kind, own)
+	as := kind
+	if known {
+		as = inc.shown()
+	}
 	inc.Kind, inc.Open, inc.EndedAt, inc.Told, inc.recovery = kind, true, time.Time{}, nil, nil
 	inc.Suppressed, inc.Untold, inc.doubtful = false, false, b.peer != presence.PeerLives
 	inc.Since, inc.SinceUncertaintyMs = v.Since.UTC().Truncate(time.Millisecond), v.Uncertainty.Milliseconds()
 	inc.OpenedAt = b.now.Wall.UTC().Truncate(time.Millisecond)
 	inc.SeenFrom, inc.OneSided, inc.Reason, inc.Message, inc.Ended = v.SeenFrom, v.OneSided, string(v.Reason), v.Message, ""
+	inc.toldBy(as)
 	inc.begin(v)
 	inc.unadopted, inc.FleetWide, inc.Lost = v.Unadopted, v.FleetWide, v.Lost
 	inc.K++
@@ -268,7 +273,12 @@ func (b *Book) goesOn(inc *incident, v *presence.Verdict, said Kind, own bool) b
 	if inc.Kind == kind {
 		return false
 	}
+	as := kind
+	if inc.fault.notice != nil || b.known(inc.fault) {
+		as = inc.shown()
+	}
 	inc.Kind, inc.Reason, inc.Lost = kind, string(v.Reason), v.Lost
+	inc.toldBy(as)
 	inc.K++
 	b.emit(&Happened{Incident: inc.Incident, Change: Changed})
 	b.saveTold(inc)

@@ -57,7 +57,7 @@ func (b *Book) lacksEnd(inc *incident) bool {
 // that knew of it first.
 func furthestFirst(x, y Incident) int {
 	return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(y.K, x.K), x.OpenedAt.Compare(y.OpenedAt), x.Since.Compare(y.Since),
-		x.EndedAt.Compare(y.EndedAt), cmp.Compare(x.Teller, y.Teller), cmp.Compare(len(y.Told), len(x.Told)), slices.Compare(x.Told, y.Told),
+		x.EndedAt.Compare(y.EndedAt), cmp.Compare(x.Teller, y.Teller), cmp.Compare(len(y.Told), len(x.Told)), slices.Compare(x.Told, y.Told), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ToldAs, y.ToldAs),
 		cmp.Compare(heldFirst(&x), heldFirst(&y)))
 }
 
@@ -212,6 +212,9 @@ func (b *Book) loadItem(n *Notice, place int) *step {
 		if s == inc.fault { // its last round, as far as is known
 			s.on = slices.Clone(inc.saved)
 		}
+	}
+	if item.Change == Opened {
+		inc.toldBy(item.Kind)
 	}
 	if n.Suppressed {
 		b.loadAside(n, place, s)

@@ -174,6 +174,9 @@ type Incident struct {
 	Kind  Kind         `json:"kind"`
 	Store beat.StoreID `json:"store,omitempty"`
 	Host  beat.HostID  `json:"host,omitempty"`
+	// ToldAs is the kind by which it was told, where Kind is another by now: so is
+	// its end.
+	ToldAs Kind `json:"toldAs,omitempty"`
 	// Region is what a region's incident is about; Lost are the stores that it
 	// lists.
 	Region beat.Region    `json:"region,omitempty"`

@@ -295,7 +295,7 @@ func (b *Book) word(item ToldItem) (Telling, Known) {
 	}
 	k := Known{Incident: s.inc.ID, K: s.k, On: b.reaching(s.heard())}
 	if item.Change == Recovered {
-		k.Fault = slices.DeleteFunc(b.reaching(s.inc.fault.on), s.spares)
+		k.Fault, k.As = slices.DeleteFunc(b.reaching(s.inc.fault.on), s.spares), b.as(s.inc.fault)
 	}
 	return w, k
 }

@@ -67,6 +67,9 @@ type ToldAnswer struct {
 type Known struct {
 	On    []Channel `json:"on,omitempty"`
 	Fault []Channel `json:"fault,omitempty"`
+	// As is the kind by which a recovery's fault was told, where it is known;
+	// absent in the answer of a region of an older version.
+	As Kind `json:"as,omitempty"`
 	// Incident and K name the transition, where it is known; absent in the answer
 	// of a region of an older version.
 	Incident ID  `json:"incident,omitempty"`
@@ -76,7 +79,7 @@ type Known struct {
 // KnownBy is what notices of either region say of transitions. Channels of
 // local reach nobody.
 func KnownBy(items []ToldItem, notices []Notice, local []Channel) []Known {
-	out := make([]Known, len(items))
+	out, last := make([]Known, len(items)), make([]int, len(items))
 	over := endsOf(notices)
 	for i := range notices {
 		n := &notices[i]
@@ -101,7 +104,10 @@ func KnownBy(items []ToldItem, notices []Notice, local []Channel) []Known {
 				continue
 			}
 			if at := slices.IndexFunc(n.Items, t.faultOf); at >= 0 {
-				out[k].Fault = union(out[k].Fault, told(at))
+				if on := told(at); len(on) > 0 {
+					out[k].Fault = union(out[k].Fault, on)
+					last[k] = out[k].toldAs(&n.Items[at], last[k])
+				}
 			}
 		}
 	}
@@ -199,6 +205,9 @@ func (b *Book) learn(s *step, k *Known, theirs bool) {
 	s.on = union(s.on, k.On)
 	if s.change == Recovered {
 		s.inc.fault.on = union(s.inc.fault.on, k.Fault)
+		if k.As != "" && b.as(s.inc.fault) == "" {
+			s.inc.toldBy(k.As)
+		}
 	}
 }
 

@@ -121,6 +121,9 @@ func Says(i *incident.Incident, change incident.Change) string {
 	it := incident.Item{Kind: i.Kind, Change: change, Store: i.Store, Host: i.Host, Region: i.Region}
 	if change == incident.Recovered {
 		it.Ended = i.Ended
+		if i.ToldAs != "" {
+			it.Kind = i.ToldAs
+		}
 	}
 	b := bunch{kind: it.Kind, change: change, ended: it.Ended, items: []incident.Item{it}}
 	out := b.words() + " [" + b.name(&it) + "]"

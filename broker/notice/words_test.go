@@ -19,6 +19,7 @@ func TestSays(t *testing.T) {
 		{incident.Incident{Kind: incident.HostMissing, Store: "demo", Host: "pos3"}, incident.Opened, "Hosts missing [demo/pos3]"},
 		{incident.Incident{Kind: incident.HostMissing, Store: "demo", Host: "pos3", Ended: incident.Stopped}, incident.Recovered, "Hosts stopped [demo/pos3]"},
 		{incident.Incident{Kind: incident.RegionDown, Region: "us-west-2"}, incident.Recovered, "Region back [us-west-2]"},
+		{incident.Incident{Kind: incident.RelayDead, ToldAs: incident.StoreDown, Store: "demo"}, incident.Recovered, "Store up [demo]"},
 		{incident.Incident{Kind: incident.RelayDead, Store: "demo"}, incident.Changed, "Relay dead [demo], open before"},
 	} {
 		if got := notice.Says(&c.i, c.change); got != c.want {

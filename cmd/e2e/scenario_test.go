@@ -231,7 +231,7 @@ func relayScene(s *stage) {
 	}
 
 	s.relay.up(s.t)
-	told := s.box.expect(s.t, patience, "", "store-down open", "relay-dead recovered")
+	told := s.box.expect(s.t, patience, "", "store-down open", "store-down recovered")
 	if told[1].Incident != fault.Incident || told[1].DurationMs <= 0 || told[1].K != 3 {
 		s.t.Errorf("the recovery has no duration, or is of another incident: %v", told)
 	}
