@@ -15,6 +15,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/peer"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/guard"
 )
 
 // Broker is one node of a region: New wires it, Run works.
@@ -61,7 +62,7 @@ func New(o Options) (*Broker, error) {
 		saver: newSaver(b.table, o.TableTimeout, b.log, m),
 	}
 	b.core = &core{
-		clock: clock, log: b.log, metrics: m, effects: b.effects, table: b.table, software: o.Version,
+		clock: clock, log: b.log, sparse: guard.NewSparse(b.log), metrics: m, effects: b.effects, table: b.table, software: o.Version,
 		wake: make(chan struct{}, 1), opened: make(chan struct{}), ended: make(chan struct{}), armed: farAway, problem: "starting",
 	}
 	b.effects.core = b.core

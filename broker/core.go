@@ -18,6 +18,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/guard"
 )
 
 // core is the node behind one lock and one clock. It does no I/O: what the
@@ -25,6 +26,7 @@ import (
 type core struct {
 	clock   func() beat.Now
 	log     *slog.Logger
+	sparse  *guard.Sparse // for what the other region and the table can cause as often as they like
 	metrics *metrics
 	effects *effects
 	table   *watched

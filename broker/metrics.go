@@ -22,6 +22,7 @@ type metrics struct {
 	historyFailed  prometheus.Counter
 	historyOver    prometheus.Counter
 	aside          *prometheus.CounterVec
+	setAside       *prometheus.CounterVec
 	letters        *prometheus.CounterVec
 	stalls         prometheus.Counter
 	active         prometheus.Gauge
@@ -66,6 +67,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		historyFailed:  counter("hbmesh_broker_history_failed_total", "Journal batches that the table did not take; their relays send them again."),
 		historyOver:    counter("hbmesh_broker_history_over_total", "Journal batches of stores that had spent their budget: 50,512 entries at once, and 2 a second; their relays send them again."),
 		aside:          vec("hbmesh_broker_items_set_aside_total", "Items of the table that could not be used, by reason: unreadable, misplaced, newer, lease; or entries of a journal that cannot be written: entry.", "reason"),
+		setAside:       vec("hbmesh_broker_words_set_aside_total", "Words of the other region, and incidents and notices of the table, that could not be used, by reason; what was said beside them counts.", "reason"),
 		letters:        vec("hbmesh_broker_letters_total", "Letters between the regions, which go by the table while HTTPS fails: posted, unposted, and why some were ignored.", "result"),
 		stalls:         counter("hbmesh_broker_stalls_total", "How often this node stood still for 10 s or more, and settled again."),
 		active:         prometheus.NewGauge(prometheus.GaugeOpts{Name: "hbmesh_broker_active", Help: "1 where this node is its region's active one, 0 on a standby."}),
@@ -74,7 +76,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "hbmesh_broker_table_seconds", Help: "How long calls of the table took, by call.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 9),
 		}, []string{"call"}),
 	}
-	reg.MustRegister(m.adopted, m.refused, m.incidents, m.rebirths, m.unsent, m.calls, m.saving, m.history, m.historyDropped, m.historyFailed, m.historyOver, m.aside, m.letters, m.stalls, m.active,
+	reg.MustRegister(m.adopted, m.refused, m.incidents, m.rebirths, m.unsent, m.calls, m.saving, m.history, m.historyDropped, m.historyFailed, m.historyOver, m.aside, m.setAside, m.letters, m.stalls, m.active,
 		m.tableCalls, m.tableSeconds)
 	return m
 }

@@ -1,7 +1,10 @@
 package broker
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/node"
@@ -9,6 +12,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/peer/link"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/guard"
 )
 
 // did takes one out of the node: news are told here, commands go to the
@@ -48,6 +52,10 @@ func (c *core) did(now beat.Now, o node.Out) {
 		c.turnedDown = o.Reason
 		c.metrics.refused.WithLabelValues(o.Reason.String()).Inc()
 		c.log.Debug("refused", "id", o.ID.String(), "reason", o.Reason.String())
+	case *presence.SetAside:
+		c.setAside(slog.LevelDebug, o.Reason.String(), strings.TrimSuffix(string(o.Subject.Store)+"/"+string(o.Subject.Host), "/"))
+	case *incident.Ignored:
+		c.setAside(slog.LevelWarn, string(o.Reason), o.ID)
 	case *incident.Happened:
 		c.happened(now, o)
 	case *incident.GaveUp:
@@ -57,6 +65,15 @@ func (c *core) did(now beat.Now, o node.Out) {
 		c.log.Warn("the table refused a claim: another node of this region may be active", "notice", o.Notice.ID)
 	default:
 		c.effects.do(o)
+	}
+}
+
+// setAside counts a word of the other region, or an incident or a notice of the
+// table, that does not count, and says so: sparsely, for there may be many.
+func (c *core) setAside(level slog.Level, reason, what string) {
+	c.metrics.setAside.WithLabelValues(reason).Inc()
+	if c.log.Enabled(context.Background(), level) {
+		c.sparse.Log(level, "a word of the other region or of the table is set aside", "reason", reason, "what", guard.Clip(what))
 	}
 }
 

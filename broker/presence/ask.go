@@ -215,6 +215,7 @@ func (p *Presence) asked(q Question) {
 	for _, v := range q.Stores {
 		s := p.stores[v.Store]
 		if s == nil {
+			p.setAside(v.Store, "")
 			a.Stores = append(a.Stores, StoreView{Store: v.Store, View: p.unknownView()})
 			continue
 		}
@@ -243,9 +244,17 @@ func (p *Presence) asked(q Question) {
 		}
 	}
 	for _, v := range q.Hosts {
+		if s := p.stores[v.Store]; s == nil || s.lookup(v.Host) == nil {
+			p.setAside(v.Store, v.Host)
+		}
 		a.Hosts = append(a.Hosts, p.hostView(v))
 	}
 	p.emit(&Reply{Answer: a})
+}
+
+// setAside counts a word of the other region about what nobody knows here.
+func (p *Presence) setAside(store beat.StoreID, host beat.HostID) {
+	p.emit(&SetAside{Subject: Subject{Store: store, Host: host}, Reason: UnknownSubject})
 }
 
 // tellUp adds a host's last direct up here to a view.
@@ -331,8 +340,12 @@ func (p *Presence) heard(news []News) {
 func (p *Presence) forwarded(verdicts []Verdict) {
 	for i := range verdicts {
 		v := &verdicts[i]
+		if v.Region != "" {
+			continue // of a region as a whole: the incidents'
+		}
 		s := p.stores[v.Store]
 		if s == nil {
+			p.setAside(v.Store, v.Host)
 			continue
 		}
 		if v.Host == "" {
@@ -341,6 +354,8 @@ func (p *Presence) forwarded(verdicts []Verdict) {
 		}
 		if h := s.lookup(v.Host); h != nil {
 			p.forwardedHost(s, h, v)
+		} else {
+			p.setAside(v.Store, v.Host)
 		}
 	}
 }

@@ -174,6 +174,12 @@ type (
 	// PeerIs is a change of what this region knows of the other one as a whole:
 	// the shell hands it to the incidents.
 	PeerIs struct{ State PeerState }
+	// SetAside is one word of a question or forward of the other region that was
+	// set aside, for logs and counters: what else it says counts.
+	SetAside struct {
+		Subject Subject
+		Reason  Refusal
+	}
 	// Refused is an event that changed nothing, for logs and counters.
 	Refused struct {
 		ID     beat.Identity
@@ -195,6 +201,7 @@ func (*Learned) out()      {}
 func (*Adopted) out()      {}
 func (*RelayChanged) out() {}
 func (*PeerIs) out()       {}
+func (*SetAside) out()     {}
 func (*Refused) out()      {}
 
 // Way is how a region sees a host.
