@@ -99,6 +99,32 @@ func TestAConflictHoldsAndEnds(t *testing.T) {
 	}
 }
 
+// The other relay is thought to live for a minute after its last CONNECT: then a
+// store in conflict whose session ended is down.
+func TestARivalThatComesNoMoreIsDown(t *testing.T) {
+	w := newWorld(t, "us-east-1")
+	w.born(1, 1, 1)
+	w.born(2, 2, 2)
+	w.born(3, 1, 3)
+	w.gone(2, 2, 2)
+	w.at(w.now.Mono + 59*time.Second)
+	w.want(presence.Suspect)
+	w.at(w.now.Mono + 2*time.Second)
+	w.want(presence.Down)
+}
+
+// The last boots of a relay are remembered, however often each connected: one that
+// comes again is a copy's.
+func TestABootIsRememberedOverManyConnects(t *testing.T) {
+	w := newWorld(t, "us-east-1")
+	for i := range 8 {
+		w.born(presence.Conn(1+i), byte(1+i/2), beat.Epoch(1+i))
+	}
+	if _, ok := verdict(w.born(20, 1, 20), presence.StoreConflict); !ok {
+		t.Fatalf("want a conflict, got %v", w.out)
+	}
+}
+
 // One boot whose monotonic clock went back is a copy of a running relay.
 func TestAClockThatWentBackIsAConflict(t *testing.T) {
 	w := newWorld(t, "us-east-1")

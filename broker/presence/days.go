@@ -39,7 +39,7 @@ func dayOf(d *setting.Store, at time.Time) days {
 }
 
 // rollDays begins a new day of the hosts of a store, for each open day that is
-// over.
+// over. What lives is judged often: when its promise would end.
 func (p *Presence) rollDays(s *store) {
 	if p.now.Wall.Unix() < s.days.ends {
 		return

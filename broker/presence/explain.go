@@ -192,7 +192,7 @@ func explainHost(now beat.Now, s *store, h *host) HostExplained {
 func (p *Presence) comings(s *store) []Expected {
 	var next []Expected
 	add := func(at time.Duration, what Coming, host beat.HostID) {
-		if at > p.now.Mono && at != never && what != ComesSave && what != ComesDay {
+		if at > p.now.Mono && at != never && what != ComesSave {
 			next = append(next, Expected{At: p.now.At(at), What: what, Host: host})
 		}
 	}

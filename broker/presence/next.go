@@ -18,7 +18,6 @@ const (
 	ComesConflictEnd Coming = "the conflict is over, if the other relay does not connect"
 	ComesHost        Coming = "a host's promise ends"
 	ComesNever       Coming = "what never came is said to be missing"
-	ComesDay         Coming = "a new day begins there"
 	ComesSave        Coming = "it is saved"
 	ComesSettled     Coming = "this region has settled: what did not come back is lost"
 )
@@ -54,9 +53,6 @@ func (p *Presence) each(s *store, f func(at time.Duration, what Coming)) {
 	}
 	if e := s.expect; e != nil {
 		f(p.expectDue(s), ComesNever)
-	}
-	if len(s.hosts) > 0 {
-		f(p.mono(time.Unix(s.days.ends, 0)), ComesDay)
 	}
 	if s.saveHosts {
 		f(max(s.savedAt+saveHosts, p.now.Mono+1), ComesSave)
