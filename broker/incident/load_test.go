@@ -40,3 +40,18 @@ func TestWordsAreJoinedInAnyOrder(t *testing.T) {
 		}
 	}
 }
+
+// What a node wrote, the next one reads: each kind has a class.
+func TestEveryKindIsReadBack(t *testing.T) {
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for _, kind := range incident.Kinds() {
+		o := incident.DefaultOptions()
+		o.Region, o.Regions, o.Channels = "us-east-1", []beat.Region{"us-east-1", "us-west-2"}, []incident.Channel{"ops"}
+		b := incident.New(o)
+		in := incident.Incident{V: incident.Version, ID: "one", Kind: kind, Store: "demo", K: 1, Open: true, Since: at, OpenedAt: at}
+		out := b.Step(beat.Now{Mono: time.Hour, Wall: at.Add(time.Minute)}, &incident.Loaded{Incidents: []incident.Incident{in}}, nil)
+		if got := b.Incidents(true); len(got) != 1 || got[0].Kind != kind {
+			t.Errorf("%s is not read back: %v, %v", kind, got, out)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hb-mesh/hb-mesh/broker/dashboard/web"
+	"github.com/hb-mesh/hb-mesh/broker/incident"
 )
 
 const assets = "../assets"
@@ -39,6 +40,20 @@ func TestTheCommittedAssetsAreWhatTheSourcesMake(t *testing.T) {
 			t.Error(err)
 		} else if !bytes.Equal(got, body) {
 			t.Errorf("%s is not what web/src makes: run go generate ./broker/dashboard", name)
+		}
+	}
+}
+
+// A kind that the page has no words for shows its name.
+func TestThePageHasWordsForEveryKindOfIncident(t *testing.T) {
+	source, err := os.ReadFile("src/incidents.tsx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(source), `"`, "")
+	for _, kind := range incident.Kinds() {
+		if !strings.Contains(text, "\n  "+string(kind)+": { word: ") {
+			t.Errorf("src/incidents.tsx has no words for %s", kind)
 		}
 	}
 }

@@ -324,6 +324,8 @@ func (w *world) strikePeople(f *schedule.Fault) {
 		if id := w.truth.lastIncident(s); id != "" {
 			w.ack(f.Region, id)
 		}
+	default:
+		w.fail("nothing is done for the fault " + f.Kind.String())
 	}
 }
 

@@ -154,10 +154,7 @@ func TestEventKinds(t *testing.T) {
 		documented[strings.Join(r, " | ")] = true
 	}
 	kinds := map[string]bool{}
-	for _, k := range []incident.Kind{
-		incident.HostMissing, incident.HostFailing, incident.StoreDown, incident.RelayDead, incident.StoreLan, incident.DidNotComeUp,
-		incident.NeverSeen, incident.Flapping, incident.Conflict, incident.RegionDown, incident.RegionPath, incident.RegionBlind,
-	} {
+	for _, k := range incident.Kinds() {
 		title := func(c incident.Change) string {
 			n := incident.Notice{ID: "01KB8ZJ4M3V0Q6Y1T7RHN2E5XC", Region: "r", Items: []incident.Item{{Kind: k, Change: c, Store: "s", Host: "h"}}}
 			m, err := notice.Render(n, notice.DefaultRenderOptions("r"))
