@@ -32,6 +32,8 @@ type incident struct {
 	// noticed: it is known by notices alone, which do not say whether a relay
 	// decided it.
 	noticed bool
+	// remembered: only the table says it, and no word since this node started.
+	remembered bool
 	// dead says which regions see the relay dead and the store alive: ours,
 	// the other.
 	dead [2]bool
@@ -146,10 +148,13 @@ func (s *step) since() time.Time {
 // fault opens an incident, or goes on with the one that is open (I1).
 func (b *Book) fault(v *presence.Verdict, kind Kind, own bool) bool {
 	sub := subject{v.Store, v.Host, v.Region, classOf(kind)}
+	id := makeID(sub, v.Cause)
+	if own {
+		b.endOthers(sub, id, v)
+	}
 	if inc := b.open[sub]; inc != nil {
 		return b.goesOn(inc, v, kind, own)
 	}
-	id := makeID(sub, v.Cause)
 	if ended := b.byID[id]; ended != nil {
 		return b.reopen(ended, v, kind, own)
 	}

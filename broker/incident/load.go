@@ -81,7 +81,7 @@ func (b *Book) loadIncident(in *Incident) {
 		}
 		return // the furthest came first
 	}
-	inc := &incident{Incident: *in, began: in.OpenedAt, doubtful: true, saved: in.Told}
+	inc := &incident{Incident: *in, began: in.OpenedAt, doubtful: true, saved: in.Told, remembered: true}
 	inc.Waits = ""
 	inc.fault = &step{inc: inc, change: Opened, phase: told, on: slices.Clone(in.Told)}
 	if in.Suppressed && in.Open {

@@ -1,6 +1,10 @@
 package incident
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/hb-mesh/hb-mesh/broker/presence"
+)
 
 // Each region names a fault by what it knows, and may know less than the other
 // one while they are apart. Then the name of the region that tells it stands
@@ -43,6 +47,24 @@ func (i *incident) isOf(item *ToldItem) bool {
 	default:
 		return item.K <= i.K || !i.EndedAt.Before(item.Since)
 	}
+}
+
+// endOthers ends a host's fault that only the table remembers where the relay, by
+// whose word both regions named it, saw another one: the host was well between
+// them, and the node before this one may have heard that, or nobody here. A relay
+// that starts may have forgotten the fault, and names it anew.
+func (b *Book) endOthers(sub subject, id ID, v *presence.Verdict) {
+	inc := b.open[sub]
+	if inc == nil {
+		return
+	}
+	saw := sub.class == missingClass && v.Reason == presence.RelaySays && byRelay(sub.class, &v.Cause)
+	if inc.remembered && inc.ByRelay && inc.ID != id && saw {
+		well := *v
+		well.Condition, well.Message = presence.Well, ""
+		b.end(inc, &well)
+	}
+	inc.remembered = false
 }
 
 // outlived says whether the relay of a host said here that the host is well, after

@@ -39,3 +39,16 @@ func TestAJournalIsDatedByWhatCanBeTrue(t *testing.T) {
 		}
 	}
 }
+
+// A relay that starts may have forgotten what it said: that a host did not return
+// is another reason than that it went.
+func TestAHostThatDidNotReturnHasAReason(t *testing.T) {
+	for why, want := range map[beat.Reason]presence.Reason{beat.Deadline: presence.RelaySays, beat.DidNotReturn: presence.NotBack} {
+		w := newWorld(t, "us-east-1")
+		w.birth(1, 7, beat.HostReport{Host: "pos1", State: beat.Up, Number: 1, IntervalMs: 5000})
+		r := report(beat.Steady, 7, 2, w.now.Mono, beat.HostReport{Host: "pos1", State: beat.Missing, Number: 2, IntervalMs: 5000, Reason: why})
+		if v, ok := verdict(w.do(&presence.Report{Conn: 1, Report: r}), presence.HostMissing); !ok || v.Reason != want {
+			t.Errorf("%v: got %+v", why, v)
+		}
+	}
+}

@@ -101,6 +101,14 @@ func hostCondition(state beat.HostState) (Condition, bool) {
 	}
 }
 
+// relayWhy is the reason of what a host's relay says.
+func (h *host) relayWhy() Reason {
+	if h.relay == beat.Missing && h.reason == beat.DidNotReturn {
+		return NotBack
+	}
+	return RelaySays
+}
+
 // judgeHost is a host's state: by its direct way while that lives, else by its
 // relay's word while its store is up, and missing only when every way has
 // expired (P4, P5, P13).
@@ -123,7 +131,7 @@ func (p *Presence) judgeHost(s *store, h *host) (beat.HostState, Reason, bool) {
 		return h.state, Settling, false
 	case relay && (h.relay != beat.Missing || h.direct == beat.Unknown && !h.theirWay):
 		h.wait = nil
-		return h.relay, RelaySays, false
+		return h.relay, h.relayWhy(), false
 	case relay:
 		return p.expired(s, h)
 	case h.direct == beat.Unknown:

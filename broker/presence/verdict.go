@@ -195,6 +195,9 @@ const (
 	OneRelay         Reason = "one relay connects again"
 	NeverCame        Reason = "expected, and never seen"
 	LanDead          Reason = "the relay lives, and its LAN is dead"
+	// NotBack is the word of a relay that saw no life of the host since its start,
+	// and may have forgotten what it said before.
+	NotBack Reason = "the relay says that it did not return after the relay's start"
 
 	// NoAnswerNoSession is a loss without an answer, of a store whose relay had
 	// no session with the other region anyway.
