@@ -241,7 +241,8 @@ func (n *Node) believed(all []presence.Verdict) []presence.Verdict {
 
 // openHere says whether a verdict is the loss of a store that this region has
 // not lost: it is down when both have, and a forward that was late is no proof
-// of it (P3). The other region asks again, and hears that it is open.
+// of it (P3). The other region asks again, and hears that it is open; where the
+// session is later than the loss, presence says so at once.
 func (n *Node) openHere(v *presence.Verdict) bool {
 	if v.Host != "" || v.Condition != presence.StoreDown && v.Condition != presence.StoreRelayDead {
 		return false
