@@ -102,6 +102,17 @@ func (b *Book) endAside(inc *incident) {
 	}
 }
 
+// mayTellToo says whether the other region may tell the end of a fault that was
+// told from here: it is home; or, of a region's fault, it tells where both do, and
+// a channel did not get that from here.
+func (b *Book) mayTellToo(inc *incident) bool {
+	if inc.Region == "" {
+		return b.home(inc.Store) != b.opt.Region
+	}
+	o := inc.fault.notice
+	return !b.breaksTies(inc) && (o == nil || slices.ContainsFunc(b.opt.Channels, func(ch Channel) bool { return o.notice.SentAt[ch].IsZero() }))
+}
+
 // known says whether a channel has a fault, or may have it.
 func (b *Book) known(f *step) bool {
 	return f.phase == told || len(f.on) > 0 || b.leftPerhaps(f)

@@ -335,7 +335,7 @@ func (b *Book) start(s *step, old bool) {
 		s.phase = held
 		s.inc.Waits = "is told by " + string(b.teller(s.inc))
 		b.hold(s)
-	case len(b.opt.Regions) > 1 && (old || s.change == Recovered && s.inc.Region == "" && b.home(s.inc.Store) != b.opt.Region):
+	case len(b.opt.Regions) > 1 && (old || s.change == Recovered && b.mayTellToo(s.inc)):
 		b.check(s)
 	default:
 		b.gather(s)
