@@ -105,6 +105,9 @@ func (c *core) notReady(problem string) {
 // home is the region that tells a store's incidents first. c.mu is held.
 func (c *core) home(s beat.StoreID) beat.Region { return c.node.Home(s) }
 
+// pin is the home that an operator chose for a store, or "". c.mu is held.
+func (c *core) pin(s beat.StoreID) beat.Region { return c.node.Pin(s) }
+
 // homeOf is home, for who does not hold c.mu.
 func (c *core) homeOf(s beat.StoreID) beat.Region {
 	c.mu.Lock()

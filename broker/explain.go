@@ -20,18 +20,23 @@ func (c *core) Explain(_ context.Context, store beat.StoreID, host beat.HostID) 
 	if err != nil {
 		return nil, err
 	}
-	doc, err := json.Marshal(word{Evidence: dashboard.Evidence{Region: k.region, Facts: k.facts()}, Incidents: k.incidents})
+	doc, err := json.Marshal(k.word())
 	if err != nil {
 		return nil, fmt.Errorf("encode what is known of %s: %w", store, err)
 	}
 	return doc, nil
 }
 
-// word is what one region says to the other: its evidence, and the incidents
-// as it knows them.
+// word is what one region says to the other: its evidence, the incidents as it
+// knows them, and which region it takes for the home.
 type word struct {
 	dashboard.Evidence
 	Incidents []incident.Incident `json:"incidents"`
+	Home      beat.Region         `json:"home,omitempty"`
+}
+
+func (k *known) word() word {
+	return word{Evidence: dashboard.Evidence{Region: k.region, Facts: k.facts()}, Incidents: k.incidents, Home: k.home}
 }
 
 // known is what this region knows of a subject at an instant.
@@ -42,7 +47,8 @@ type known struct {
 	term    int64
 	settled bool
 	peer    presence.PeerState
-	home    beat.Region
+	// other is the other region, or "". home is by pin, where an operator set one.
+	other, home, pin beat.Region
 	// hasStore is false where nobody of it ever came; hasHost likewise.
 	hasStore, hasHost bool
 	store             presence.StoreStatus
@@ -52,8 +58,10 @@ type known struct {
 	// store's too, and those that only the other region knows.
 	telling   incident.Explanation
 	incidents []incident.Incident
-	// unheard says that the other region did not answer.
-	unheard bool
+	// unheard says that the other region did not answer; homeThere is the home
+	// as that one knows it, "" where it did not say so.
+	unheard   bool
+	homeThere beat.Region
 }
 
 // known looks at a subject; host "" is the store itself.
@@ -65,19 +73,25 @@ func (c *core) known(store beat.StoreID, host beat.HostID) (known, error) {
 	}
 	now := c.clock()
 	k := known{
-		now: now.Wall, region: c.effects.o.Region, node: c.effects.o.Node, term: c.node.Term(), settled: c.presence.Settled(), home: c.home(store),
+		now: now.Wall, region: c.effects.o.Region, node: c.effects.o.Node, term: c.node.Term(), settled: c.presence.Settled(),
+		other: c.effects.o.other(), home: c.home(store), pin: c.pin(store),
 	}
 	k.peer, _ = c.node.Peer()
-	k.store, k.hasStore = c.presence.Status(now, store)
-	k.seen, _ = c.presence.Explain(now, store)
+	k.look(now, c.presence, c.book, store, host)
+	return k, nil
+}
+
+// look is what presence and book know of a subject.
+func (k *known) look(now beat.Now, p *presence.Presence, b *incident.Book, store beat.StoreID, host beat.HostID) {
+	k.store, k.hasStore = p.Status(now, store)
+	k.seen, _ = p.Explain(now, store)
 	if i := slices.IndexFunc(k.seen.Hosts, func(h presence.HostExplained) bool { return h.Host == host }); i >= 0 {
 		k.host, k.hasHost = k.seen.Hosts[i], true
 	}
-	k.telling = c.book.Explain(now, store, host, "")
+	k.telling = b.Explain(now, store, host, "")
 	for i := range k.telling.Incidents {
 		if x := &k.telling.Incidents[i]; x.Open {
 			k.incidents = append(k.incidents, x.Incident)
 		}
 	}
-	return k, nil
 }

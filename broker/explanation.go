@@ -29,6 +29,18 @@ func (a *api) Explain(ctx context.Context, store beat.StoreID, host beat.HostID)
 	if !k.hasStore && (said == nil || said.Version == 0) || host != "" && !k.hasHost && !declared {
 		return dashboard.Explanation{}, fmt.Errorf("nobody of %s was ever seen or declared: %w", subjectName(store, host), dashboard.ErrNotFound)
 	}
+	var theirs *word
+	if a.b.peer != nil {
+		w := a.theirs(ctx, store, host)
+		theirs = &w
+	}
+	return k.explain(fleet, store, host, theirs), nil
+}
+
+// explain puts into words what this region knows, and what the other one says;
+// nil: there is none.
+func (k *known) explain(fleet *setting.Fleet, store beat.StoreID, host beat.HostID, theirs *word) dashboard.Explanation {
+	said := fleet.Store(store)
 	e := dashboard.Explanation{At: k.now, Region: k.region, Store: store, Host: host, State: "unknown"}
 	if said != nil && said.Zone() != time.UTC {
 		e.Zone = said.Zone().String()
@@ -40,18 +52,17 @@ func (a *api) Explain(ctx context.Context, store beat.StoreID, host beat.HostID)
 		e.State, e.Since = k.store.State.String(), k.store.Since
 	}
 	e.Evidence = []dashboard.Evidence{{Region: k.region, Facts: k.facts()}}
-	if a.b.peer != nil {
-		theirs := a.theirs(ctx, store, host)
-		k.hear(&theirs)
+	if theirs != nil {
+		k.hear(theirs)
 		e.Evidence = append(e.Evidence, theirs.Evidence)
 	}
-	w := &words{k: &k, said: said, zone: said.Zone(), e: &e}
+	w := &words{k: k, said: said, zone: said.Zone(), e: &e}
 	w.state(host)
 	w.incidents(fleet)
 	w.hours(fleet)
-	w.home(a.b.o.other())
+	w.home()
 	w.comings(host)
-	return e, nil
+	return e
 }
 
 // theirs is the other region's word, or why there is none.
@@ -72,7 +83,7 @@ func (a *api) theirs(ctx context.Context, store beat.StoreID, host beat.HostID) 
 // hear adds what the other region told, and the incidents that are open there
 // only: here it is known who tells, not what became of it.
 func (k *known) hear(theirs *word) {
-	k.unheard = theirs.Missing != ""
+	k.unheard, k.homeThere = theirs.Missing != "", theirs.Home
 	for i := range theirs.Incidents {
 		x := &theirs.Incidents[i]
 		at := slices.IndexFunc(k.incidents, func(own incident.Incident) bool { return own.ID == x.ID })
@@ -257,16 +268,20 @@ func (w *words) hours(fleet *setting.Fleet) {
 	}
 }
 
-func (w *words) home(other beat.Region) {
-	if other == "" {
+func (w *words) home() {
+	k := w.k
+	if k.other == "" {
 		return
 	}
 	how := "Its home is"
-	if w.said != nil && w.said.Pin == w.k.home {
+	if k.pin == k.home {
 		how = "An operator pinned it to"
 	}
-	w.say("%s %s, which tells its incidents first.", how, w.k.home)
-	if w.k.peer != presence.PeerLives {
-		w.say("%s is %s from here.", other, w.k.peer)
+	w.say("%s %s, which tells its incidents first.", how, k.home)
+	if k.homeThere != "" && k.homeThere != k.home {
+		w.say("%s takes %s for its home: what an operator pinned has reached only one of the two regions.", k.other, k.homeThere)
+	}
+	if k.peer != presence.PeerLives {
+		w.say("%s is %s from here.", k.other, k.peer)
 	}
 }

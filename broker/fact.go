@@ -21,6 +21,7 @@ func (k *known) facts() []dashboard.Fact {
 	}
 	f.add("node", "%s", node)
 	f.mesh()
+	f.home()
 	if !k.hasStore {
 		f.add("store", "never seen here")
 		return f.all
@@ -92,6 +93,20 @@ func (f *facts) mesh() {
 	}
 	if w := &f.k.seen.Fleet; w.State != presence.FleetWell {
 		f.add("this region", "%s: %d of %d stores lost here, %d of them open there", w.State, w.Lost, w.Expected, w.OpenThere)
+	}
+}
+
+// home is which region tells first, as this one knows: a pin may have reached
+// one of the two only.
+func (f *facts) home() {
+	switch k := f.k; {
+	case k.other == "":
+	case k.pin == "":
+		f.add("home", "%s", k.home)
+	case k.pin == k.home:
+		f.add("home", "%s, pinned by an operator", k.home)
+	default:
+		f.add("home", "%s; the pin to %s is of no region of this cell", k.home, k.pin)
 	}
 }
 

@@ -53,7 +53,7 @@ func (explainer) Explain(_ context.Context, store beat.StoreID, host beat.HostID
 	}
 	return dashboard.Explanation{
 		Region: "us-east-1", Store: store, Host: host, State: "missing", Says: []string{"demo/pos3 is missing."},
-		Evidence: []dashboard.Evidence{{Region: "us-east-1", Facts: []dashboard.Fact{{Name: "teller", Value: "waits: not told: " + because}}}},
+		Evidence: []dashboard.Evidence{{Region: "us-east-1", Facts: []dashboard.Fact{{Name: "host-missing", Value: "FBI68NC9TI6NGFHJ3BGLOFH3AG, k 1, not told: " + because}}}},
 		Next:     []dashboard.Expected{{What: "demo is not told to people yet: then it is " + because}},
 	}, nil
 }

@@ -279,8 +279,17 @@ func (n *Node) Until() time.Duration { return n.until }
 // Home is the region that tells a store's incidents first: its pin, else the
 // rendezvous order.
 func (n *Node) Home(s beat.StoreID) beat.Region {
-	if st := n.fleet.Store(s); st != nil && slices.Contains(n.opt.Regions, st.Pin) {
-		return st.Pin
+	if pin := n.Pin(s); slices.Contains(n.opt.Regions, pin) {
+		return pin
 	}
 	return presence.Home(s, n.opt.Regions)
+}
+
+// Pin is the region that an operator chose for a store's home, as this node
+// knows; "": none. It may be no region of this cell.
+func (n *Node) Pin(s beat.StoreID) beat.Region {
+	if st := n.fleet.Store(s); st != nil {
+		return st.Pin
+	}
+	return ""
 }

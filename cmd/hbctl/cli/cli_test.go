@@ -3,6 +3,7 @@ package cli_test
 import (
 	"encoding/json"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -37,11 +38,7 @@ var mesh = answers{
 	"GET /v1/keys": `{"items":[
 		{"id":"abc","name":"demo","roles":["beat"],"store":"demo","static":true},
 		{"id":"k2","roles":["read","admin"],"created":"2026-02-28T12:00:00Z"}],"next":""}`,
-	"GET /v1/explain": `{"at":"2026-03-01T12:00:00Z","region":"us-east-1","store":"demo","host":"pos3","state":"missing","since":"2026-03-01T11:52:03Z","zone":"Europe/Berlin",
-		"says":["Its relay says that the connection was lost.","sns and log were told by us-east-1 at 12:52:07 CET."],
-		"evidence":[{"region":"us-east-1","facts":[{"name":"session","value":"open, epoch 812"},{"name":"last report","value":"2s ago"},{"name":"teller","value":"this region"}]},
-		{"region":"us-west-2","facts":[{"name":"session","value":"open, epoch 640"},{"name":"answer to the ask","value":"open"}]}],
-		"next":[{"at":"2026-03-01T12:00:40Z","what":"the relay's journal is asked for again"},{"what":"its recovery is told when it beats"}]}`,
+	"GET /v1/explain": explained(),
 	"GET /v1/declared": `{"items":[{"store":"berlin-1","timezone":"Europe/Berlin","tags":{"city":"Berlin"},"hours":` + berlin + `,"hosts":{"pos1":{},"pos2":{"interval":"30s"}},"version":3,"at":"2026-02-28T12:00:00Z","by":"anna"},
 		{"store":"demo","pin":"us-west-2","version":0}],"next":""}`,
 	"GET /v1/stores/berlin-1":           `{"store":"berlin-1","timezone":"Europe/Berlin","tags":{"city":"Berlin","brand":"burger"},"hours":` + berlin + `,"dates":{"2026-12-25":[]},"hosts":{"pos1":{},"pos2":{"interval":"30s","tags":{"kind":"kds"}}},"pin":"us-east-1","version":3,"at":"2026-02-28T12:00:00Z","by":"anna"}`,
@@ -59,6 +56,15 @@ var mesh = answers{
 	"DELETE /v1/keys/k2":                "204 ",
 	"DELETE /v1/stores/demo/hosts/pos3": "204 ",
 	"POST /v1/heartbeat":                `{"message":"OK"}`,
+}
+
+// explained is what the code of a broker says of a host: its own test keeps it so.
+func explained() string {
+	raw, err := os.ReadFile("../../../broker/testdata/explanation.json")
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
 }
 
 // berlin are the hours of a store.
