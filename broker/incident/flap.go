@@ -8,8 +8,8 @@ import (
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
-// changes are when a subject changed lately, for I8.
-type changes struct{ at []time.Time }
+// changes are when a subject changed lately, for I8, on the clock that never jumps.
+type changes struct{ at []time.Duration }
 
 const (
 	// flapWindow and maxChanges: more changes than these in the window are
@@ -37,9 +37,9 @@ func (b *Book) changed(inc *incident) {
 		f = &changes{}
 		b.flaps[sub] = f
 	}
-	now := b.now.Wall
+	now := b.now.Mono
 	f.at = append(f.at, now)
-	for len(f.at) > 0 && now.Sub(f.at[0]) > flapWindow {
+	for now-f.at[0] > flapWindow {
 		f.at = f.at[1:]
 	}
 	if len(f.at) == 1 {
@@ -48,12 +48,21 @@ func (b *Book) changed(inc *incident) {
 	if len(f.at) <= most || b.open[inc.about(flapClass)] != nil {
 		return
 	}
+	since := b.now.Wall.Add(f.at[0] - now)
 	v := presence.Verdict{
-		Store: inc.Store, Host: inc.Host, Condition: presence.HostFlaps, At: now, Since: f.at[0], SeenFrom: inc.SeenFrom,
-		Cause:  presence.Cause{Number: uint64(f.at[0].UnixMilli())},
+		Store: inc.Store, Host: inc.Host, Condition: presence.HostFlaps, At: b.now.Wall, Since: since, SeenFrom: inc.SeenFrom,
+		Cause:  presence.Cause{Number: uint64(since.UnixMilli())},
 		Reason: presence.Reason(fmt.Sprintf("changed more than %d times in %d minutes", most, int(flapWindow.Minutes()))),
 	}
 	b.fault(&v, Flapping, true)
+}
+
+// loadFlapping counts a subject that flapped before this node started as changed
+// just now: it is calm, at the latest, when it was so for long under this node.
+func (b *Book) loadFlapping(inc *incident) {
+	sub := inc.about(0)
+	b.flaps[sub] = &changes{at: []time.Duration{b.now.Mono}}
+	b.after(calm, func() { b.calmDown(sub) })
 }
 
 // calmDown ends the flapping of what was stable for calm, and forgets changes
@@ -64,7 +73,7 @@ func (b *Book) calmDown(sub subject) {
 		return
 	}
 	last := f.at[len(f.at)-1]
-	if wait := last.Add(calm).Sub(b.now.Wall); wait > 0 {
+	if wait := last + calm - b.now.Mono; wait > 0 {
 		b.after(wait, func() { b.calmDown(sub) })
 		return
 	}

@@ -275,6 +275,9 @@ func (b *Book) goesOn(inc *incident, v *presence.Verdict, said Kind, own bool) b
 	if inc.fault.phase == frozen && !b.covered(inc) {
 		b.start(inc.fault, true) // the other region may have taken it over before
 	}
+	if inc.Kind == Flapping && byRelay(missingClass, &v.Cause) {
+		inc.cause = v.Cause // who says so, after a start of this node: it says when it is calm
+	}
 	if inc.Kind == kind {
 		return false
 	}

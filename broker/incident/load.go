@@ -24,6 +24,9 @@ func (b *Book) load(e *Loaded) {
 	for _, id := range slices.Sorted(maps.Keys(b.byID)) {
 		inc := b.byID[id]
 		if inc.Open {
+			if inc.Kind == Flapping {
+				b.loadFlapping(inc)
+			}
 			continue
 		}
 		b.after(keepEnded, func() { b.purge(id) })

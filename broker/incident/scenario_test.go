@@ -65,6 +65,10 @@ func (m *mesh) act(w []string) error {
 		return expectList(&m.programs, strings.TrimPrefix(strings.Join(w, " "), "programs told "))
 	case what == "clock is":
 		return m.setClock(w[2])
+	case what == "clock jumps":
+		d, err := time.ParseDuration(w[2])
+		m.now.Wall = m.now.Wall.Add(d)
+		return err
 	case w[0] == "store", w[0] == "silence", w[0] == "maintenance", w[0] == "ack", w[0] == "end":
 		return m.operatorLine(w)
 	case what == "lease lapses", what == "lease returns":

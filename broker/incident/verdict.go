@@ -18,6 +18,9 @@ func (b *Book) apply(v *presence.Verdict, own bool) bool {
 		if v.Host == "" {
 			return b.endsAll(v, own, storeClass, neverClass)
 		}
+		if v.Condition == presence.HostForgotten {
+			return b.endsAll(v, own, missingClass, failingClass, comeUpClass, neverClass, flapClass)
+		}
 		return b.endsAll(v, own, missingClass, failingClass, comeUpClass, neverClass)
 	case presence.LanWell:
 		return b.endsAll(v, own, lanClass)
