@@ -114,6 +114,20 @@ func TestThatAllIsWellAsANodeStartsIsNotForwarded(t *testing.T) {
 	}
 }
 
+// What this region says only because the other one does, that one does not hear:
+// late, it would end there what began since.
+func TestAWordOfTheOtherRegionDoesNotGoBack(t *testing.T) {
+	d := newDesk(t)
+	d.say(presence.HostMissing, "demo", "pos1")
+	d.forward = nil
+	for _, c := range []presence.Condition{presence.Well, presence.HostForgotten} {
+		d.do(&incident.Decided{Verdict: presence.Verdict{Store: "demo", Host: "pos1", Condition: c, Reason: presence.OtherSays, At: d.now.Wall, Since: d.now.Wall}})
+	}
+	if open := d.b.Incidents(true); len(d.forward) != 0 || len(open) != 0 {
+		t.Errorf("forwarded: %+v, open: %+v", d.forward, open)
+	}
+}
+
 // Both regions, of this version and the next, compute one id of one fault.
 func TestAnIDStaysAsItIs(t *testing.T) {
 	for _, c := range []struct {

@@ -20,11 +20,12 @@ func (p *Presence) forget(id beat.StoreID, hostID beat.HostID, tell bool) {
 		p.orderForget(s, h)
 		p.emit(&Tell{News: []News{{Store: id, Host: h.id, Forgotten: true, Cause: cause}}})
 	}
-	p.drop(s, h, cause)
+	p.drop(s, h, cause, Operator)
 }
 
 // forgetHeard retires a host as the other region did, unless it came here after
-// what that region knew of it: the word is late, or comes again.
+// what that region knew of it: the word is late, or comes again. It does not go
+// back: there it would retire a host that came since.
 func (p *Presence) forgetHeard(s *store, id beat.HostID, word Cause) {
 	h := s.lookup(id)
 	if h == nil || p.cameSince(s, h, word) {
@@ -34,7 +35,7 @@ func (p *Presence) forgetHeard(s *store, id beat.HostID, word Cause) {
 		word = p.lastOf(s, h)
 	}
 	p.orderForget(s, h)
-	p.drop(s, h, word)
+	p.drop(s, h, word, OtherSays)
 }
 
 // cameSince says whether this region heard of a host after a word about it.
@@ -63,11 +64,11 @@ func (p *Presence) orderForget(s *store, h *host) {
 }
 
 // drop lets go of a host, and says so.
-func (p *Presence) drop(s *store, h *host, cause Cause) {
+func (p *Presence) drop(s *store, h *host, cause Cause, why Reason) {
 	if h.direct != beat.Unknown {
 		p.emit(&Save{Item: StoreItem{Region: p.opt.Region, Store: s.id, Host: h.id, Gone: true}})
 	}
-	v := p.hostVerdict(s, h, HostForgotten, Operator, false)
+	v := p.hostVerdict(s, h, HostForgotten, why, false)
 	v.At, v.Cause = p.now.Wall, cause
 	s.drop(h.id)
 	s.saveHosts = true

@@ -218,7 +218,7 @@ func TestALateWordRetiresNobody(t *testing.T) {
 				w.do(&presence.Forwarded{Verdicts: []presence.Verdict{{Store: "demo", Host: "pos1", Condition: presence.HostForgotten, Cause: c.cause}}})
 			}
 			d, ok := find[*presence.Decided](w.out)
-			if ok != c.retires || ok && (d.Verdict.Condition != presence.HostForgotten || d.Verdict.Cause == (presence.Cause{})) {
+			if ok != c.retires || ok && (d.Verdict.Condition != presence.HostForgotten || d.Verdict.Cause == (presence.Cause{}) || d.Verdict.Reason != presence.OtherSays) {
 				t.Errorf("%s (news %v): got %v", c.why, news, w.out)
 			}
 		}
