@@ -125,6 +125,9 @@ func (p *Presence) judgeHost(s *store, h *host) (beat.HostState, Reason, bool) {
 		return h.direct, BeatCame, false
 	case relay && p.doubtful(h):
 		h.wait = nil
+		if h.forwarded == HostMissing {
+			h.unsay() // the incidents have the fault, by the other region's word
+		}
 		if h.state == beat.Covered {
 			return beat.Unknown, Settling, false
 		}

@@ -33,6 +33,7 @@ type till struct {
 
 	prefers int           // the region that a direct one tries first
 	next    time.Duration // when it beats
+	arrives time.Duration // when what it sent last reaches its relay
 	tick    func()        // ticks, once and for all
 	alive   bool
 	life    int      // what an older life began ends in nothing
@@ -111,9 +112,15 @@ func (t *till) publish(r *relay) {
 	t.lan(r, &roster.Beat{From: t.source(), Beat: t.word()})
 }
 
-// lan brings an event to the relay.
+// lan brings an event to the relay. A goodbye overtakes nothing: it is said when the
+// last beat was answered.
 func (t *till) lan(r *relay, e roster.Event) {
-	r.later(t.w.rng.between(500*time.Microsecond, 4*time.Millisecond), func() { r.deliver(e) })
+	d := t.w.rng.between(500*time.Microsecond, 4*time.Millisecond)
+	if _, last := e.(*roster.Bye); last {
+		d = max(d, t.arrives-t.w.now)
+	}
+	t.arrives = t.w.now + d
+	r.later(d, func() { r.deliver(e) })
 }
 
 // post beats to a region, and to the other if that is no answer.

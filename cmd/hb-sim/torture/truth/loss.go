@@ -156,7 +156,7 @@ func (t *Truth) loss() {
 			continue
 		}
 		if st.relayed {
-			for _, d := range either(&st.down, st.unheard()) { // one outage, whatever goes on with it
+			for _, d := range either(st.speechless(), st.unheard()) { // one outage, whatever goes on with it
 				if d.from > 0 {
 					t.mustTell(s, -1, d, st.bound(d.from))
 				}
@@ -166,36 +166,6 @@ func (t *Truth) loss() {
 			t.hostLoss(s, h)
 		}
 	}
-}
-
-// unheard is when a store reached no region: it is down for both.
-func (st *store) unheard() *track {
-	var t track
-	for _, a := range st.cut[0].spans {
-		for _, b := range st.cut[1].spans {
-			if both := (span{max(a.from, b.from), min(a.until, b.until)}); both.from < both.until {
-				t.spans = append(t.spans, both)
-			}
-		}
-	}
-	return &t
-}
-
-// sightless is when the last time ended, of those that touch an outage, in which
-// no region could hear a store's relay; 0: there was none.
-func (t *Truth) sightless(s int, d span) (end time.Duration) {
-	p, r := &t.stores[s].path, &t.region
-	for _, pair := range [...][2]*track{{&p[0], &p[1]}, {&p[0], &r[1]}, {&p[1], &r[0]}, {&r[0], &r[1]}} {
-		for _, x := range pair[0].spans {
-			for _, y := range pair[1].spans {
-				from, until := max(x.from, y.from), min(x.until, y.until)
-				if from < until && from <= d.until && after(until, afterPath) >= d.from {
-					end = max(end, after(until, afterPath))
-				}
-			}
-		}
-	}
-	return end
 }
 
 // bound is when a store is told that is down from an instant on: soon where its

@@ -40,16 +40,6 @@ type waiting struct{ notices, letters int }
 // Connects is a new session of a store's relay.
 func (t *Truth) Connects(s int) { t.stores[s].connects = append(t.stores[s].connects, t.now) }
 
-// firstConnect is when a relay that starts at an instant connects first.
-func (st *store) firstConnect(from time.Duration) time.Duration {
-	for _, at := range st.connects {
-		if at >= from {
-			return at
-		}
-	}
-	return never
-}
-
 // Now is the instant of what is said next.
 func (t *Truth) Now(at time.Duration) { t.now = at }
 
