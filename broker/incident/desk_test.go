@@ -259,3 +259,22 @@ func TestAChangeIsNoFaultThatWasTold(t *testing.T) {
 		t.Errorf("%d questions", len(d.asks))
 	}
 }
+
+// What was taken over while the other region was out of reach, and is on its way, is
+// this region's: who tries it there as well is told so.
+func TestWhatWasTakenOverApartAndLeavesIsOurs(t *testing.T) {
+	d := newDesk(t)
+	d.publish = func(*incident.Publish) incident.Result { return incident.Failed }
+	d.say(presence.HostMissing, storeOf("us-west-2"), "pos1")
+	d.run(35 * time.Second)
+	if len(d.pubs) == 0 {
+		t.Fatal("it was not taken over")
+	}
+	item := d.asks[0].Question.Items[0]
+	item.Held, item.Sending = false, true
+	for _, o := range d.b.Step(d.now, &incident.Asked{Question: incident.ToldQuestion{From: "us-west-2", Items: []incident.ToldItem{item}}}, nil) {
+		if r, ok := o.(*incident.Reply); ok && r.Answer.Words[0] != incident.TellingMine {
+			t.Errorf("it says %s", r.Answer.Words[0])
+		}
+	}
+}

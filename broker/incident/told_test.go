@@ -42,6 +42,27 @@ func TestMarksAreOfOneFault(t *testing.T) {
 	}
 }
 
+// Of two names of a fault that notices give, and neither of which is its own, one
+// stands in any order of the notices.
+func TestOneNameStandsInAnyOrder(t *testing.T) {
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	named := func(id incident.ID, k int) incident.Notice {
+		return incident.Notice{
+			At: at.Add(time.Minute), Marks: map[incident.Channel]incident.Mark{"bot": incident.Sent},
+			Items: []incident.Item{{Incident: id, K: k, Kind: incident.StoreDown, Change: incident.Opened, Store: "demo"}},
+		}
+	}
+	asked := incident.ToldItem{Incident: "own", K: 1, Kind: incident.StoreDown, Change: incident.Opened, Store: "demo", Since: at}
+	for _, n := range [][]incident.Notice{{named("a", 3), named("b", 1)}, {named("b", 1), named("a", 3)}, {named("b", 1), named("a", 1)}} {
+		if k := incident.KnownBy([]incident.ToldItem{asked}, n, nil)[0]; k.Incident != "b" || k.K != 1 {
+			t.Errorf("%+v: it is %s, %d", n, k.Incident, k.K)
+		}
+	}
+	if k := incident.KnownBy([]incident.ToldItem{asked}, []incident.Notice{named("b", 3), named("b", 1)}, nil)[0]; k.K != 3 {
+		t.Errorf("the greatest is %d", k.K)
+	}
+}
+
 // Each region says who told people of a fault, also the one that did not.
 func TestBothRegionsSayWhoToldIt(t *testing.T) {
 	m := newMesh()

@@ -345,3 +345,60 @@ func TestARestoredTableUnderAHigherTerm(t *testing.T) {
 		t.Errorf("active %v, term %d", b.active, b.l.Term())
 	}
 }
+
+// A node that stood still has not read the lease before the table answers, however
+// lately it had looked.
+func TestANodeThatWakesReadsTheLease(t *testing.T) {
+	o := lease.DefaultOptions()
+	o.Node, o.Life, o.Other = "a", "a1", true
+	now := beat.Now{}
+	l := lease.New(o, now)
+	var mine lease.Item
+	look := uint64(0)
+	var step func(e lease.Event)
+	step = func(e lease.Event) {
+		for _, out := range l.Step(now, e, nil) {
+			switch out := out.(type) {
+			case *lease.Write:
+				mine = out.Item
+				step(&lease.Wrote{Op: out.Op})
+			case *lease.Look:
+				look = out.Op
+			}
+		}
+	}
+	step(nil)
+	step(&lease.Read{Op: look})
+	step(&lease.Read{Op: look, Own: &mine})
+	if !l.Holds() || l.Waking() {
+		t.Fatal("it does not hold the lease")
+	}
+	now.Mono = 15 * time.Second
+	before := look
+	step(&lease.Woke{})
+	if !l.Waking() || look == before {
+		t.Errorf("waking %v, looked %v", l.Waking(), look != before)
+	}
+	step(&lease.Read{Op: look, Own: &mine})
+	if l.Waking() {
+		t.Error("it has read the lease, and does not go on")
+	}
+}
+
+// A node that holds a lease by a write whose answer was lost renews at once: until
+// then it may claim nothing.
+func TestALeaseWhoseAnswerWasLostIsRenewedAtOnce(t *testing.T) {
+	w := &world{t: t, lost: true}
+	p := w.start("a", false)
+	w.lost = false
+	for !p.active && w.now < time.Minute {
+		w.run(100 * time.Millisecond)
+	}
+	held := w.now
+	for p.until <= w.now && w.now < time.Minute {
+		w.run(100 * time.Millisecond)
+	}
+	if w.now-held > 500*time.Millisecond {
+		t.Errorf("it claims %v after it was active", w.now-held)
+	}
+}

@@ -208,3 +208,19 @@ func FuzzDecode(f *testing.F) {
 		record.JoinHistory([]table.Item{it})
 	})
 }
+
+// A node that starts reads the notices of a day, of the hour now and of the next one:
+// the clock that dated one may be ahead.
+func TestTheNoticesOfADayAreRead(t *testing.T) {
+	pks := record.NoticePKs(at)
+	want := map[string]bool{}
+	for h := -24; h <= 1; h++ {
+		want[table.NoticePK(at.Add(time.Duration(h)*time.Hour))] = true
+	}
+	for _, pk := range pks {
+		delete(want, pk)
+	}
+	if len(pks) != 26 || len(want) != 0 {
+		t.Errorf("%d partitions %v, and not %v", len(pks), pks, want)
+	}
+}

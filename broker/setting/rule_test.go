@@ -300,6 +300,20 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
+// A store that is known by its maintenance alone takes the fleet's way with new
+// hosts, as any other undeclared one.
+func TestMaintenanceChangesNoAdoption(t *testing.T) {
+	works := rule(setting.Maintenance, "m1", setting.Match{Stores: []string{"unknown", "*"}}, noon.Add(time.Hour))
+	for _, id := range []beat.StoreID{"unknown", "other"} {
+		if f := joined(t, works); !f.Adopts(id) {
+			t.Errorf("%s: adopts %v", id, f.Adopts(id))
+		}
+		if f := joined(t, works, store("listed", 1, setting.Declaration{Hosts: map[beat.HostID]setting.DeclaredHost{"pos1": {}}})); f.Adopts(id) {
+			t.Errorf("%s adopts beside an inventory", id)
+		}
+	}
+}
+
 func TestChanged(t *testing.T) {
 	before := joined(t, store("alex", 1, setting.Declaration{}), store("bob", 1, setting.Declaration{}))
 	after := joined(t, store("alex", 2, setting.Declaration{}), rule(setting.Maintenance, "m", setting.Match{Stores: []string{"carl"}}, noon.Add(time.Hour)))

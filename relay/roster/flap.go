@@ -97,7 +97,6 @@ func (r *Roster) flapped(at time.Duration, h int, out []Out) []Out {
 		return out
 	}
 	f.flaps = true
-	r.version++
 	r.next = min(r.next, f.calmDue())
 	return append(out, &Flaps{Host: c.id})
 }

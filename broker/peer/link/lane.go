@@ -45,7 +45,7 @@ func (l *lane[T]) acked(w *waiting) {
 		return
 	}
 	l.items = append([]T(nil), l.items[l.batch:]...)
-	l.sent, l.batch, l.failures, l.retryAt = nil, 0, 0, 0
+	l.sent, l.batch, l.failures = nil, 0, 0
 }
 
 func (l *lane[T]) failed(w *waiting, now time.Duration) {

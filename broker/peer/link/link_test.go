@@ -389,3 +389,82 @@ func TestAnAnswerOfAnOldTermIsIgnored(t *testing.T) {
 		t.Errorf("got %q", p.east.got)
 	}
 }
+
+// A call that nobody ended is given up by itself; one that was sent later has its
+// time still.
+func TestACallThatNobodyEndsIsGivenUpAlone(t *testing.T) {
+	o := link.DefaultOptions()
+	o.Region, o.Other, o.Term = "us-east-1", "us-west-2", 5
+	l := link.New(o, beat.Now{})
+	l.Step(beat.Now{}, &link.Ask{ID: 1, Question: question()}, nil)
+	l.Step(beat.Now{Mono: 5 * time.Second}, &link.Ask{ID: 2, Question: question()}, nil)
+	posts := 0
+	for _, out := range l.Step(beat.Now{Mono: o.Call + time.Second}, nil, nil) {
+		if p, ok := out.(*link.Post); ok && p.Mail.Kind == wire.Ask {
+			posts++
+		}
+	}
+	if posts != 1 {
+		t.Errorf("%d questions go by mail", posts)
+	}
+}
+
+// A node has so many letters in the table at most: the oldest goes first.
+func TestTheOldestLetterGoesFirst(t *testing.T) {
+	o := link.DefaultOptions()
+	o.Region, o.Other, o.Term = "us-east-1", "us-west-2", 5
+	l := link.New(o, beat.Now{})
+	var posted, dropped []wire.Name
+	step := func(e link.Event) {
+		for _, out := range l.Step(beat.Now{}, e, nil) {
+			switch out := out.(type) {
+			case *link.Post:
+				posted = append(posted, out.Mail.Name())
+			case *link.Drop:
+				dropped = append(dropped, out.Names...)
+			}
+		}
+	}
+	step(&link.Ask{ID: 1, Question: question()})
+	step(&link.Called{ID: 1})
+	for id := range uint64(520) {
+		step(&link.Ask{ID: 2 + id, Question: question()})
+	}
+	if n := len(dropped); n == 0 || !slices.Equal(dropped, posted[:n]) || len(posted)-n > 512 {
+		t.Errorf("of %d letters %d were dropped: %v", len(posted), n, dropped)
+	}
+}
+
+// Letters are taken in the order in which they were written, whatever order the
+// table has; of a node that was replaced before those of the next one.
+func TestLettersAreTakenInTheirOrder(t *testing.T) {
+	o := link.DefaultOptions()
+	o.Region, o.Other, o.Term = "us-east-1", "us-west-2", 5
+	l := link.New(o, beat.Now{})
+	lease := wire.Moment{Term: 5, Counter: 1}
+	now := beat.Now{Mono: time.Minute}
+	out := l.Step(now, &link.Renewed{Lease: lease, At: now.Mono}, nil)
+	request := &wire.Request{Kind: wire.Ask, Ask: question()}
+	body, err := request.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &link.MailRead{}
+	for _, o := range out {
+		if look, ok := o.(*link.ReadMail); ok {
+			r.Op = look.Op
+		}
+	}
+	for _, n := range []wire.Name{{Term: 7, Seq: 2}, {Term: 6, Seq: 9}, {Term: 7, Seq: 3}, {Term: 7, Seq: 1}} {
+		r.Letters = append(r.Letters, wire.Mail{From: "us-west-2", To: "us-east-1", Node: "w", Term: n.Term, Seq: n.Seq, Kind: wire.Ask, Body: body, Seen: lease})
+	}
+	var got []wire.Name
+	for _, o := range l.Step(now, r, nil) {
+		if received, ok := o.(*link.Received); ok {
+			got = append(got, received.Name)
+		}
+	}
+	if want := []wire.Name{{Term: 6, Seq: 9}, {Term: 7, Seq: 1}, {Term: 7, Seq: 2}, {Term: 7, Seq: 3}}; !slices.Equal(got, want) {
+		t.Errorf("taken: %v", got)
+	}
+}
