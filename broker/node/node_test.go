@@ -2,11 +2,15 @@ package node_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/lease"
 	"github.com/hb-mesh/hb-mesh/broker/node"
+	"github.com/hb-mesh/hb-mesh/broker/peer/link"
+	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
@@ -151,6 +155,72 @@ func TestAWakingNodeCountsNothing(t *testing.T) {
 	if e.n.Blocked() != "" {
 		t.Errorf("blocked for ever: %q", e.n.Blocked())
 	}
+}
+
+// A channel's answer that comes as a node wakes counts once it has read the lease:
+// nothing is sent again.
+func TestAnAnswerThatWaitedForTheLeaseCounts(t *testing.T) {
+	w := newTown(t)
+	e, v := w.start(east, "e1"), w.start(west, "w1")
+	s := w.shop(homed(east), e, v)
+	w.run(2*time.Minute, s)
+	e.mute = true
+	s.leave()
+	w.run(40 * time.Second)
+	if len(e.owed) != 1 {
+		t.Fatalf("%d publishes", len(e.owed))
+	}
+	e.mute = false
+	w.now += 40 * time.Second
+	e.n.Step(w.at(), &incident.Published{Op: e.owed[0]}, nil)
+	if e.n.Blocked() != node.Waking {
+		t.Fatalf("blocked: %q", e.n.Blocked())
+	}
+	w.now += lease.DefaultAnswer // the table does not answer
+	e.step(nil)
+	w.run(20 * time.Minute)
+	w.want("us-east-1: store-down open " + string(s.id))
+}
+
+// A standby that is asked says that it is none to ask.
+func TestAStandbyAnswersThatItIsBlocked(t *testing.T) {
+	w := newTown(t)
+	w.start(east, "e1")
+	standby := w.start(east, "e2")
+	standby.step(&node.Received{Token: 7, Request: &wire.Request{Kind: wire.Heard}})
+	if r := standby.respond; r == nil || r.Token != 7 || r.Blocked != node.Reason(lease.Held) || r.Response != nil {
+		t.Errorf("it answers %+v", r)
+	}
+}
+
+// The other region is asked at once about what it is to tell while it settles: its
+// node knows nothing of it (I3).
+func TestARegionThatSettlesIsAskedAtOnce(t *testing.T) {
+	w := newTown(t)
+	e, v := w.start(east, "e1"), w.start(west, "w1")
+	s := w.shop(homed(west), e)
+	w.run(2*time.Minute, s)
+	v.dead = true
+	next := w.start(west, "w2")
+	for !next.n.Ready() {
+		w.run(time.Second, s)
+	}
+	w.run(10*time.Second, s)
+	s.seq++
+	r := s.report(beat.Steady, s.born[e])
+	r.Picture = &beat.Picture{Hosts: []beat.HostReport{{Host: "pos1", State: beat.Missing, Number: 2, IntervalMs: 60_000}}}
+	r.Hash = r.Picture.Hash()
+	e.outs = nil
+	e.step(&presence.Report{Conn: presence.Conn(s.born[e]), Report: r})
+	w.run(10 * time.Second)
+	asked := slices.ContainsFunc(e.outs, func(o node.Out) bool {
+		c, ok := o.(*link.Call)
+		return ok && c.Request.Kind == wire.Told
+	})
+	if !asked {
+		t.Error("it was not asked")
+	}
+	w.want("us-west-2: host-missing open " + string(s.id))
 }
 
 // The ends of a stopping node's sessions are no evidence, nor is its silence

@@ -48,7 +48,10 @@ type proc struct {
 	outs    []node.Out // all that came out since somebody looked
 	over    *node.Over
 	respond *node.Respond
-	late    []func()
+	// mute: its publishes are not answered; owed are they.
+	mute bool
+	owed []uint64
+	late []func()
 }
 
 func newTown(t *testing.T) *town { return &town{t: t, items: map[table.Key]table.Item{}} }
@@ -115,6 +118,10 @@ func (p *proc) do(o node.Out) {
 	case *incident.Publish:
 		for _, i := range o.Notice.Items {
 			w.told = append(w.told, fmt.Sprintf("%s: %s %s %s%s", p.region, i.Kind, i.Change, i.Store, oneSided(&o.Notice)))
+		}
+		if p.mute {
+			p.owed = append(p.owed, o.Op)
+			return
 		}
 		p.step(&incident.Published{Op: o.Op})
 	case *link.Call:

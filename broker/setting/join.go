@@ -115,7 +115,6 @@ func (f *Fleet) maintain() {
 		}
 	}
 	if len(windows) == 0 {
-		f.adopt()
 		return
 	}
 	for _, r := range windows {
@@ -127,24 +126,11 @@ func (f *Fleet) maintain() {
 			}
 		}
 	}
-	f.adopt()
 	for _, s := range f.stores {
 		s.windows = windowsOf(s, windows)
 	}
 	if f.rest != nil {
 		f.rest.windows = windowsOf(f.rest, windows)
-	}
-}
-
-// adopt gives undeclared stores the fleet's way with new hosts.
-func (f *Fleet) adopt() {
-	for _, s := range f.stores {
-		if s.Version == 0 {
-			s.AutoAdopt = !f.inventory
-		}
-	}
-	if f.rest != nil {
-		f.rest.AutoAdopt = !f.inventory
 	}
 }
 

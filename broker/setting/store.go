@@ -25,7 +25,8 @@ type Store struct {
 	Pin beat.Region
 	// Hosts are those that ought to be there, by id.
 	Hosts []Host
-	// AutoAdopt says that a host that nobody declared pages people at once.
+	// AutoAdopt says that a host that nobody declared pages people at once, where
+	// the store is declared; else see Fleet.Adopts.
 	AutoAdopt bool
 	// ComeUp is how long after opening a store may take.
 	ComeUp time.Duration
