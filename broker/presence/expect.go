@@ -139,7 +139,7 @@ func (p *Presence) judgeExpected(s *store) {
 		return
 	}
 	for _, i := range s.order {
-		if h := &s.hosts[i]; s.absent(h) && h.cond != HostNeverSeen {
+		if h := &s.hosts[i]; s.absent(h) && h.cond != HostNeverSeen && h.cond != HostMissing {
 			p.neverHost(s, h)
 		}
 	}
@@ -173,9 +173,9 @@ func (p *Presence) neverHost(s *store, h *host) {
 		if h.wait == nil {
 			h.wait = &waiting{since: p.now.Mono, askAt: p.now.Mono}
 		}
-		switch h.wait.theirs {
-		case ViewNever:
-		case "", ViewSettling:
+		switch theirs := h.wait.theirs; {
+		case theirs == ViewNever, theirs == ViewLost && h.wait.cause.Number == 0: // no beat reached it there
+		case theirs == "", theirs == ViewSettling:
 			if h.wait.asking == 0 && p.now.Mono >= h.wait.askAt {
 				p.wantAsking(s)
 			}
