@@ -36,7 +36,7 @@ func (w *world) mend(f *schedule.Fault) {
 	case schedule.BridgeCut, schedule.BridgeDelay, schedule.BridgeReset:
 		w.bridge.cut, w.bridge.delay, w.bridge.refuse = [2]bool{}, 0, false
 	case schedule.RegionAlone:
-		w.bridge.alone[f.Region] = false
+		w.bridge.alone[f.Region]--
 		for _, s := range w.stores {
 			s.openPath(f.Region)
 		}
@@ -122,7 +122,7 @@ func (w *world) strikeNet(f *schedule.Fault) bool {
 	case schedule.BridgeReset:
 		w.bridge.refuse = true
 	case schedule.RegionAlone:
-		w.bridge.alone[f.Region] = true
+		w.bridge.alone[f.Region]++
 		for _, s := range w.stores {
 			s.cutPath(f.Region, [2]bool{true, true})
 		}
@@ -259,7 +259,7 @@ func (s *store) cutPath(region int, dirs [2]bool) {
 
 // openPath heals it, unless the region is cut from everything.
 func (s *store) openPath(region int) {
-	if s.w.bridge.alone[region] {
+	if s.w.bridge.alone[region] > 0 {
 		return
 	}
 	s.wan[region] = false

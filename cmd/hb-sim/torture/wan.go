@@ -370,14 +370,14 @@ func (p *process) closeConn(id presence.Conn) {
 type bridge struct {
 	w     *world
 	cut   [2]bool // by who sends
-	alone [2]bool // the regions that are cut from everything
+	alone [2]int  // how often each region is cut from everything
 	delay time.Duration
 	// refuse: connections are reset at once.
 	refuse bool
 }
 
 // cuts says whether what a region sends is lost.
-func (b *bridge) cuts(from int) bool { return b.cut[from] || b.alone[0] || b.alone[1] }
+func (b *bridge) cuts(from int) bool { return b.cut[from] || b.alone[0]+b.alone[1] > 0 }
 
 // carry brings what a region sends to the other, or loses it.
 func (b *bridge) carry(from int, f, lost func()) {
