@@ -57,6 +57,7 @@ type lone struct {
 	writes    func(*incident.Write) (incident.Result, bool)
 	publishes func(*incident.Publish) incident.Result
 	until     time.Duration // of its lease; 0: nothing bounds it
+	gaveUp    int
 }
 
 func (l *lone) step(e incident.Event) {
@@ -68,6 +69,8 @@ func (l *lone) step(e incident.Event) {
 			}
 		case *incident.Publish:
 			l.step(&incident.Published{Op: out.Op, Result: l.publishes(out)})
+		case *incident.GaveUp:
+			l.gaveUp++
 		}
 	}
 }
@@ -200,5 +203,37 @@ func TestANodeThatCannotRenewTellsAtLast(t *testing.T) {
 	l.run(10 * time.Minute)
 	if first < time.Minute || first > 3*time.Minute {
 		t.Errorf("first sent at %v", first)
+	}
+}
+
+// A channel that refuses for a day is given up, and that is said (I5).
+func TestAChannelIsGivenUpAfterADay(t *testing.T) {
+	var l lone
+	var last time.Duration
+	l.writes = func(*incident.Write) (incident.Result, bool) { return incident.Done, true }
+	l.publishes = func(*incident.Publish) incident.Result {
+		last = l.now.Mono
+		return incident.Failed
+	}
+	l.run(72 * time.Hour)
+	if last < 24*time.Hour || last > 24*time.Hour+10*time.Minute || l.gaveUp != 2 {
+		t.Errorf("last tried after %v, and given up %d times", last, l.gaveUp)
+	}
+}
+
+// The table says when a channel took a notice.
+func TestAMarkSaysWhenItWasSent(t *testing.T) {
+	var l lone
+	var marked incident.Notice
+	l.writes = func(w *incident.Write) (incident.Result, bool) {
+		marked = w.Notice
+		return incident.Done, true
+	}
+	l.publishes = func(*incident.Publish) incident.Result { return incident.Done }
+	l.run(time.Minute)
+	for _, ch := range []incident.Channel{"sns", "bot"} {
+		if at := marked.SentAt[ch]; at.Before(marked.At) || at.Sub(marked.At) > time.Second {
+			t.Errorf("%s took it at %v, of %v", ch, at, marked.At)
+		}
 	}
 }
