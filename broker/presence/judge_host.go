@@ -128,7 +128,7 @@ func (p *Presence) judgeHost(s *store, h *host) (beat.HostState, Reason, bool) {
 		if h.forwarded == HostMissing {
 			h.unsay() // the incidents have the fault, by the other region's word
 		}
-		if h.state == beat.Covered {
+		if h.forwarded == HostMissing || h.state == beat.Covered {
 			return beat.Unknown, Settling, false
 		}
 		return h.state, Settling, false
