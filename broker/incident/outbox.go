@@ -29,6 +29,7 @@ type outgoing struct {
 	retryAt   time.Duration
 	awaits    bool // it is looked at again soon
 	given     bool // the other region was told to try, since it was last asked
+	shared    bool // the other region was told to try: it is asked before programs are told
 	looks     bool // the marks are read once more before it is claimed
 	done      bool
 }
@@ -158,7 +159,7 @@ func (b *Book) lease(until time.Duration) {
 func (b *Book) retry(o *outgoing) {
 	switch {
 	case o.done || slices.Contains(b.retries, o):
-	case len(b.opt.Regions) < 2 || len(o.steps) == 0 || o.side && !o.steps[0].aside && !o.given:
+	case len(b.opt.Regions) < 2 || len(o.steps) == 0 || o.side && !o.steps[0].aside && !o.shared:
 		b.attempt(o)
 	default:
 		b.retries = append(b.retries, o)

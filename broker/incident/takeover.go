@@ -289,7 +289,7 @@ func (b *Book) word(item ToldItem) (Telling, Known) {
 		b.adopt(s, item.Incident, item.K)
 		for _, o := range [...]*outgoing{s.carrier(), s.side} { // programs are told there with people
 			if o != nil {
-				o.given = true
+				o.given, o.shared = true, true
 			}
 		}
 	}
