@@ -183,6 +183,19 @@ func TestARuleIsMadeInTheRegionThatCan(t *testing.T) {
 	})
 }
 
+// A silence that only one region knows is in the list, once.
+func TestRulesOfBothRegionsAreListed(t *testing.T) {
+	const first = `{"id":"01a","kind":"silence","stores":["demo"],"from":"2026-03-01T11:00:00Z","until":"2026-03-01T14:00:00Z"}`
+	const second = `{"id":"01b","kind":"silence","stores":["alex"],"from":"2026-03-01T12:00:00Z","until":"2026-03-01T14:00:00Z"}`
+	ailing := region(t, answers{"GET /v1/silences": `{"items":[` + first + `],"next":""}`})
+	well := region(t, answers{"GET /v1/silences": `{"items":[` + first + `,` + second + `],"next":""}`})
+	got := hbctl(t, "silence", "list", "--addr", ailing.URL, "--addr", well.URL)
+	demo, alex := strings.Index(got.stdout, "01a"), strings.Index(got.stdout, "01b")
+	if got.status != cli.ExitOK || demo < 0 || alex < demo || strings.Count(got.stdout, "01a") != 1 {
+		t.Errorf("exit %d, %s%s", got.status, got.stdout, got.stderr)
+	}
+}
+
 // What matches nothing is taken, and said.
 func TestARuleOfNothingIsWarnedOf(t *testing.T) {
 	f := region(t, answers{"POST /v1/silences": `{"id":"01s","kind":"silence","stores":["dmeo"],"from":"2026-03-01T12:00:00Z","until":"2026-03-01T14:00:00Z","warning":"it matches no store now"}`})

@@ -116,11 +116,15 @@ func (r *ruleRow) about() string {
 	return r.Words()
 }
 
-// rules lists the rules at a path.
+// rules lists the rules at a path, the oldest first: a region whose table fails
+// does not know of what was said to the other one.
 func (s *session) rules(path, none string) error {
-	items, err := s.api.list(s.ctx, path, nil)
+	items, err := s.api.listBoth(s.ctx, path, nil)
 	if err != nil {
 		return err
+	}
+	if len(s.api.bases) > 1 { // those that are joined have the newest first
+		slices.Reverse(items)
 	}
 	head := []string{"WHAT", "FROM", "UNTIL", "BY", "WHY", "ID"}
 	return show(s.out, items, head, none, func(r ruleRow) []string {
