@@ -88,7 +88,7 @@ func (r *Relay) page() page {
 	bad := 0
 	for _, v := range r.core.views() {
 		h := pageHostOf(v, now.Wall)
-		if v.State.Alive() {
+		if v.State == beat.Up { // one that fails is shown as failing, as on the dashboard
 			p.Up++
 		}
 		if h.Mark == "bad" {

@@ -208,7 +208,7 @@ func TestThePageAndTheMetrics(t *testing.T) {
 		return strings.Contains(body, "1 host needs a look.")
 	})
 	status, body := u.get("/")
-	for _, want := range []string{"web1", "failing", "us-east-1", "connected", "1.2.3-test", "&lt;script&gt;", u.mqtt} {
+	for _, want := range []string{"web1", "failing", "0 of 1 up", "us-east-1", "connected", "1.2.3-test", "&lt;script&gt;", u.mqtt} {
 		if status != 200 || !strings.Contains(body, want) {
 			t.Errorf("the page (%d) lacks %q:\n%s", status, want, body)
 		}
