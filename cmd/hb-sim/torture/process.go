@@ -297,7 +297,10 @@ func (p *process) fleet() *setting.Fleet { return p.w.fleetOf(p.region) }
 
 // news is what people may know.
 func (p *process) news(o node.Out) {
-	if d, ok := o.(*presence.Decided); ok {
-		p.w.cover.decided(&d.Verdict)
+	switch o := o.(type) {
+	case *presence.Decided:
+		p.w.cover.decided(&o.Verdict)
+	case *incident.Happened:
+		p.w.truth.happened(p, o)
 	}
 }

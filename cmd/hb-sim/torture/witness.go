@@ -104,6 +104,24 @@ func (t *witness) hostBye(h *till) {
 	}
 }
 
+// happened takes what a region's book says of a fault.
+func (t *witness) happened(p *process, o *incident.Happened) {
+	class := string(o.Incident.Kind)
+	switch {
+	case o.Change != incident.Opened:
+		return
+	case o.Incident.Kind == incident.RelayDead:
+		class = string(incident.StoreDown) // the regions may differ in what they see of its hosts
+	case o.Incident.Kind == incident.StoreDown, o.Incident.Kind == incident.HostMissing, o.Incident.Kind == incident.HostFailing:
+	default:
+		return
+	}
+	if s, h := t.w.find(o.Incident.Store, o.Incident.Host); s >= 0 {
+		t.truth.Now(t.w.now)
+		t.truth.Named(truth.Naming{Region: p.region, Store: s, Host: h, Class: class, ID: string(o.Incident.ID)})
+	}
+}
+
 func (t *witness) failing(h *till) {
 	t.truth.Failing(t.w.now, h.store.index, h.index, h.failing)
 }

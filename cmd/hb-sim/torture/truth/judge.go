@@ -21,6 +21,7 @@ func (t *Truth) Judge() (v Violation, ok bool) {
 		t.tellings()
 		t.duplicates()
 		t.identity()
+		t.oneName()
 		t.closure()
 		t.loss()
 		t.regionLoss()

@@ -150,6 +150,7 @@ type Truth struct {
 	Judged  [Properties]int
 	first   Violation
 	keys    []tellings
+	namings []Naming
 	seen    []Seen
 	open    []Open
 	waiting [2]waiting
@@ -175,7 +176,7 @@ func (t *Truth) Begin(quiet, end time.Duration) {
 	t.bridge.reset()
 	t.strikes, t.told, t.keys, t.lost, t.unfenced = t.strikes[:0], t.told[:0], t.keys[:0], t.lost[:0], t.unfenced[:0]
 	t.seen, t.open, t.waiting, t.saves = t.seen[:0], t.open[:0], [2]waiting{}, 0
-	t.skewed = false
+	t.skewed, t.namings = false, t.namings[:0]
 	t.journal.reset()
 	t.Quiet, t.End = quiet, end
 	t.Judged, t.first = [Properties]int{}, Violation{}
