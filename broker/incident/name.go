@@ -36,6 +36,18 @@ func (b *Book) toldFromHere(inc *incident) bool {
 	})
 }
 
+// another says whether the name by which the other region, or a mark, knows a
+// transition is that of another incident of its subject here: one was over before
+// the other began. What was told by that name is none of it.
+func (b *Book) another(s *step, k *Known) bool {
+	o := b.byID[k.Incident]
+	return o != nil && o != s.inc && o.subject() == s.inc.subject() && (o.overBefore(s.inc) || s.inc.overBefore(o))
+}
+
+func (i *incident) overBefore(next *incident) bool {
+	return !i.Open && !i.EndedAt.After(next.OpenedAt)
+}
+
 // isOf says whether an incident is the fault that an item is of, or an earlier
 // one of the same cause: that had ended before this one was known.
 func (i *incident) isOf(item *ToldItem) bool {

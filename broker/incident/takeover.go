@@ -169,6 +169,9 @@ func (b *Book) answered(e *Answered) {
 			}
 			if i < len(e.Answer.Known) {
 				k, named := &e.Answer.Known[i], word == TellingMine || word == TellingSent
+				if word == TellingSent && b.another(s, k) {
+					word = TellingOver // nothing of this one is known there
+				}
 				if word == TellingSent && b.leaves(s, k) {
 					word = TellingYours
 					k.On = union(k.On, k.Fault) // where it knows the fault, it tells the end

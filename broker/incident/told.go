@@ -199,7 +199,7 @@ func (b *Book) learn(s *step, k *Known, theirs bool) {
 	if theirs {
 		b.adopt(s, k.Incident, k.K)
 	}
-	if s.change == Recovered && k.Incident != "" && k.Incident != s.inc.ID {
+	if s.change == Recovered && k.Incident != "" && k.Incident != s.inc.ID || b.another(s, k) {
 		return
 	}
 	s.on = union(s.on, k.On)

@@ -161,7 +161,7 @@ func (p *Presence) takeStore(s *store, v StoreView, asked time.Duration) {
 
 func (p *Presence) takeHost(s *store, h *host, v HostView) {
 	w := h.wait
-	w.asking, w.deafSince, w.theirs = 0, 0, v.View
+	w.asking, w.deafSince, w.theirs, w.failing = 0, 0, v.View, v.Failing
 	w.learn(&v)
 	w.askAt = p.now.Mono + p.opt.Reask
 	if v.View == ViewLost || v.View == ViewNever {
@@ -298,8 +298,10 @@ func (p *Presence) hostView(asked HostView) HostView {
 	}
 	relay := h.relayed && s.session == sessionOpen && p.backHere(s)
 	switch {
-	case relay && h.relay.Alive(), h.direct.Alive() && p.backDirect(h):
-		v.View = ViewOpen
+	case relay && h.relay.Alive():
+		v.View, v.Failing = ViewOpen, h.relay == beat.Failing
+	case h.direct.Alive() && p.backDirect(h):
+		v.View, v.Failing = ViewOpen, h.direct == beat.Failing
 	case relay && h.relay == beat.Stopped, h.direct == beat.Stopped:
 		v.View = ViewStopped
 	case !p.settled && (!relay || h.direct.Alive() || p.doubtful(h)):

@@ -57,7 +57,7 @@ func (p *Presence) forwardedHost(s *store, h *host, v *Verdict) {
 		return // its own region's word, and no state
 	}
 	if h.wait != nil {
-		h.wait.theirs, h.wait.askAt = forwardedView(v.Condition), p.now.Mono+p.opt.Reask
+		h.wait.theirs, h.wait.failing, h.wait.askAt = forwardedView(v.Condition), v.Condition == HostFailing, p.now.Mono+p.opt.Reask
 	}
 	p.touch(s)
 }

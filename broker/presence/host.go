@@ -60,6 +60,7 @@ type host struct {
 type waiting struct {
 	since     time.Duration // when the last of our ways expired
 	theirs    View          // the other region's word
+	failing   bool          // the same: it lives there, and fails
 	cause     Cause         // the other region's, of its last direct up there
 	asking    uint64
 	askAt     time.Duration

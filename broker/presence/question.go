@@ -58,6 +58,9 @@ type HostView struct {
 	// View is open, lost, never, stopped or settling.
 	View  View      `json:"view"`
 	Since time.Time `json:"since,omitzero"`
+	// Failing: it lives there, and says that it fails; absent in the word of a
+	// region of an older version.
+	Failing bool `json:"failing,omitempty"`
 	// Node, Term and Number name the host's last direct up there, where it had
 	// one: home's are the cause of its incident in both regions (I1).
 	Node   string `json:"node,omitempty"`

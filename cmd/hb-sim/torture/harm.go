@@ -101,7 +101,9 @@ func (w *world) silence(f *schedule.Fault) {
 
 // silenceID names the silence that a fault makes; each second one is ended by
 // hand, in either region.
-func silenceID(f *schedule.Fault) string { return fmt.Sprintf("sil-%d", f.At.Milliseconds()) }
+func silenceID(f *schedule.Fault) string {
+	return fmt.Sprintf("sil-%d-%d-%d-%d", f.At.Milliseconds(), f.For.Milliseconds(), f.Region, f.Store)
+}
 
 func endedByHand(f *schedule.Fault) bool { return f.At.Milliseconds()%2 == 0 }
 

@@ -203,7 +203,7 @@ func (t *Truth) untrue(x *Told, from time.Duration) string {
 	case "conflict":
 		return "two"
 	case "flapping":
-		if t.changes(x.Store, x.Host, x.At) < 2 {
+		if t.changes(x.Store, x.Host, x.At) < 2 && !t.saidByTwo(x) {
 			return "flapping"
 		}
 	case "never-seen":
@@ -271,33 +271,6 @@ func (t *Truth) vanished(s int, from, until time.Duration) (n int) {
 	for i := range st.hosts {
 		if h := &st.hosts[i]; h.dead.held(from, until, time.Minute) || h.cable.held(from, until, time.Minute) || h.bye.held(from, until, time.Minute) {
 			n++
-		}
-	}
-	return n
-}
-
-// changes counts how often a subject went away in the ten minutes, and a
-// little, before an instant.
-func (t *Truth) changes(s, h int, at time.Duration) (n int) {
-	st := &t.stores[s]
-	count := func(k *track) {
-		for _, x := range k.spans {
-			if x.from > 0 && x.from <= at {
-				n++
-			}
-		}
-	}
-	count(&st.down)
-	lost := n // a store that reaches no region went away once
-	count(&st.path[0])
-	one := n
-	count(&st.path[1])
-	n = lost + max(one-lost, n-one)
-	for i := range st.hosts {
-		if h < 0 || i == h {
-			count(&st.hosts[i].dead)
-			count(&st.hosts[i].cable)
-			count(&st.hosts[i].failing)
 		}
 	}
 	return n
@@ -404,7 +377,3 @@ func (t *Truth) Vanished(at time.Duration, s, h int) {
 		t.Fail(Falsity, at, subject(s, h)+" is missing for its relay, and is not")
 	}
 }
-
-// flips says whether a host came and went often: a relay holds on to the worse
-// of its states then.
-func (h *host) flips() bool { return len(h.dead.spans)+len(h.cable.spans) > 4 }
