@@ -23,9 +23,11 @@ type desk struct {
 	publish func(*incident.Publish) incident.Result
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T) *desk { return newDeskIn(t, "us-east-1") }
+
+func newDeskIn(t *testing.T, region beat.Region) *desk {
 	o := incident.DefaultOptions()
-	o.Region, o.Regions, o.Node, o.Term = "us-east-1", regionNames, "n", 1
+	o.Region, o.Regions, o.Node, o.Term = region, regionNames, "n", 1
 	o.Channels, o.Programs = []incident.Channel{"sns", "bot"}, []incident.Channel{"bot"}
 	return &desk{t: t, b: incident.New(o), now: beat.Now{Wall: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}}
 }
@@ -274,6 +276,64 @@ func TestWhatWasTakenOverApartAndLeavesIsOurs(t *testing.T) {
 	item.Held, item.Sending = false, true
 	for _, o := range d.b.Step(d.now, &incident.Asked{Question: incident.ToldQuestion{From: "us-west-2", Items: []incident.ToldItem{item}}}, nil) {
 		if r, ok := o.(*incident.Reply); ok && r.Answer.Words[0] != incident.TellingMine {
+			t.Errorf("it says %s", r.Answer.Words[0])
+		}
+	}
+}
+
+// Who takes over from a region that is dead waits for no mark of it.
+func TestWhatADeadRegionWasToTellIsToldAtOnce(t *testing.T) {
+	d := newDeskIn(t, "us-west-2")
+	d.do(&incident.PeerIs{State: presence.PeerDead})
+	d.say(presence.HostMissing, storeOf("us-east-1"), "pos1")
+	d.run(4 * time.Second)
+	if len(d.pubs) != 2 {
+		t.Errorf("%d publishes", len(d.pubs))
+	}
+}
+
+// A fault whose end was told before a node started is over, though notices alone
+// know of both.
+func TestNoticesAloneEndAFault(t *testing.T) {
+	d := newDesk(t)
+	notice := func(id string, c incident.Change, k int) incident.Notice {
+		return incident.Notice{
+			V: incident.Version, ID: id, Region: "us-east-1", At: d.now.Wall, Rev: 2, Marks: map[incident.Channel]incident.Mark{"sns": incident.Sent, "bot": incident.Sent},
+			Items: []incident.Item{{Kind: incident.HostMissing, Change: c, Store: storeOf("us-east-1"), Host: "pos1", Incident: "A", K: k, Since: d.now.Wall}},
+		}
+	}
+	d.do(&incident.Loaded{Notices: []incident.Notice{notice("01", incident.Opened, 1), notice("02", incident.Recovered, 2)}})
+	if all := d.b.Incidents(false); len(all) != 1 || all[0].Open || all[0].K != 2 {
+		t.Errorf("it knows %+v", all)
+	}
+}
+
+// A fault that people know by the incident's own item stays open, whatever notice of
+// it was sent nowhere.
+func TestANoticeThatWentNowhereEndsNoFaultThatWasTold(t *testing.T) {
+	d := newDesk(t)
+	d.do(&incident.Loaded{Incidents: []incident.Incident{loaded("A", d.now.Wall, "sns")}, Notices: []incident.Notice{{
+		V: incident.Version, ID: "01", Region: "us-west-2", At: d.now.Wall, Rev: 2, Marks: map[incident.Channel]incident.Mark{"sns": incident.Cancelled, "bot": incident.Cancelled},
+		Items: []incident.Item{{Kind: incident.HostMissing, Change: incident.Opened, Store: storeOf("us-east-1"), Host: "pos1", Incident: "A", K: 1, Since: d.now.Wall}},
+	}}})
+	if open := d.b.Incidents(true); len(open) != 1 {
+		t.Errorf("open: %+v", open)
+	}
+}
+
+// While a region looks at the marks a last time, the other one, which has a notice
+// and is about to try it again, goes first.
+func TestWhoLooksALastTimeLetsTheOtherRegionTell(t *testing.T) {
+	d := newDeskIn(t, "us-west-2")
+	d.say(presence.HostMissing, storeOf("us-east-1"), "pos1")
+	d.run(34 * time.Second) // it was taken over without an answer, and gathered
+	if len(d.asks) != 1 || len(d.pubs) != 0 {
+		t.Fatalf("%d questions, %d publishes", len(d.asks), len(d.pubs))
+	}
+	item := d.asks[0].Question.Items[0]
+	item.Held, item.Sending = false, true
+	for _, o := range d.b.Step(d.now, &incident.Asked{Question: incident.ToldQuestion{From: "us-east-1", Items: []incident.ToldItem{item}}}, nil) {
+		if r, ok := o.(*incident.Reply); ok && r.Answer.Words[0] != incident.TellingYours {
 			t.Errorf("it says %s", r.Answer.Words[0])
 		}
 	}
