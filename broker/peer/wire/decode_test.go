@@ -37,7 +37,7 @@ func TestBadBodiesAreRefused(t *testing.T) {
 		{"news of no host", news, `{"news":[{"store":"a"}]}`},
 		{"too many news", news, `{"news":[` + strings.Repeat(`{"store":"a","host":"b"},`, wire.MaxBatch) + `{"store":"a","host":"b"}]}`},
 		{"a verdict of nothing", verdicts, `{"verdicts":[{"store":"a"}]}`},
-		{"a verdict that nobody knows", verdicts, `{"verdicts":[{"store":"a","condition":99}]}`},
+		{"a condition that is no number", verdicts, `{"verdicts":[{"store":"a","condition":999}]}`},
 		{"a negative uncertainty", verdicts, `{"verdicts":[{"store":"a","condition":1,"uncertainty":-1}]}`},
 		{"seen from no region", verdicts, `{"verdicts":[{"store":"a","condition":1,"seenFrom":[""]}]}`},
 	} {
