@@ -72,8 +72,10 @@ mutants: ## break the decision code on purpose, and see that the simulation noti
 # Real processes, killed, stopped, cut off and out of disk; then a relay's disk whose
 # power is cut. Some of it needs root.
 .PHONY: chaos
-chaos: tools build ## hurt real processes in every way, and cut a relay's power 1,000 times
+chaos: tools build ## hurt real processes in every way, mix two releases, and cut a relay's power 1,000 times
+	.ci/release
 	$(GOTEST) -v -timeout 90m ./cmd/e2e -run 'AStoreLost|ABrokerThat|HurtWays|FullDisk|PulledCable|Killed|Standby' -args -chaos
+	$(GOTEST) -v -timeout 15m ./cmd/e2e -run TheReleaseBeforeAndThisOne -args -release $(CACHE)/release
 	HB_POWER_CUTS=1000 $(GOTEST) -v -timeout 120m -run TestPowerIsCut ./relay/journal
 
 .PHONY: bench

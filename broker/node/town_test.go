@@ -33,8 +33,15 @@ type town struct {
 	nodes []*proc
 	lives int
 	told  []string
+	sent  []message
 	// cut: HTTPS between the regions is not answered.
 	cut bool
+}
+
+// message is a notice that was handed to a channel, and when.
+type message struct {
+	at     time.Duration
+	notice incident.Notice
 }
 
 // proc is one process.
@@ -116,6 +123,7 @@ func (p *proc) do(o node.Out) {
 	case *incident.ReadMarks:
 		p.step(&incident.MarksRead{ID: o.ID, Known: incident.KnownBy(o.Items, w.load(0).Notices, nil)})
 	case *incident.Publish:
+		w.sent = append(w.sent, message{w.now, o.Notice})
 		for _, i := range o.Notice.Items {
 			w.told = append(w.told, fmt.Sprintf("%s: %s %s %s%s", p.region, i.Kind, i.Change, i.Store, oneSided(&o.Notice)))
 		}

@@ -166,15 +166,21 @@ func (f *field) up() {
 // healed waits until both regions see every store, and have settled.
 func (f *field) healed() {
 	f.t.Helper()
+	f.count(len(f.relays))
+}
+
+// count waits until both regions see so many stores, and have settled.
+func (f *field) count(stores int) {
+	f.t.Helper()
 	for _, r := range regions {
-		within(f.t, time.Minute, fmt.Sprintf("%s sees %d stores", r, len(f.relays)), func() bool {
+		within(f.t, time.Minute, fmt.Sprintf("%s sees %d stores", r, stores), func() bool {
 			up := 0
 			for _, row := range f.brokers[r].list("/v1/stores") {
 				if row.State == "up" {
 					up++
 				}
 			}
-			return up == len(f.relays)
+			return up == stores
 		})
 	}
 	f.settled()

@@ -99,6 +99,7 @@ type server struct {
 	*process
 	owner   testing.TB // with whom each of its lives ends
 	program string
+	from    string // the folder of its program, where that is not this build's
 	config  string
 	http    string // host:port
 	mqtt    string
@@ -108,7 +109,11 @@ type server struct {
 
 // start starts it, and does not wait until it is ready.
 func (s *server) start() {
-	line := append(slices.Clone(s.wrap), built(s.owner, s.program), "--config", s.config)
+	path := built(s.owner, s.program)
+	if s.from != "" {
+		path = filepath.Join(s.from, s.program)
+	}
+	line := append(slices.Clone(s.wrap), path, "--config", s.config)
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env, cmd.Stdin = ringEnv(), s.stdin
 	s.process = run(s.owner, cmd)
