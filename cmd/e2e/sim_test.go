@@ -121,3 +121,30 @@ func TestTheExamplesStartOnWhatMakeAWSStarts(t *testing.T) {
 		}
 	}
 }
+
+// The demo looks at start whether the machine allows what its stores need, and
+// says what to do.
+func TestTheDemoSaysWhatItsStoresNeed(t *testing.T) {
+	sim := []string{built(t, "hb-sim"), "demo", "--stores=2000", "--port-offset=" + strconv.Itoa(freeOffset(t))}
+	for _, c := range []struct {
+		says  string
+		limit string // of open files
+		want  []string
+	}{
+		{"fewer files than the stores take", "1000", []string{"--stores 2000 needs 8496 open files", "allows 1000", "ulimit -Hn 8496", "take at most 125 stores"}},
+		{"fewer than the demo itself takes", "300", []string{"allows 300", "take at most 1 stores"}},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			cmd := exec.Command(tool(t, "bash"), append([]string{"-c", "ulimit -Sn " + c.limit + "; ulimit -Hn " + c.limit + `; exec "$0" "$@"`}, sim...)...)
+			status, out, errs := once(t, cmd)
+			if status == 0 {
+				t.Errorf("it starts: %s", out)
+			}
+			for _, w := range c.want {
+				if !strings.Contains(errs, w) {
+					t.Errorf("it does not say %q: %s", w, errs)
+				}
+			}
+		})
+	}
+}

@@ -174,9 +174,10 @@ func (m *mesh) plug(target string)   { m.t.Helper(); m.hbctl("demo", "plug", tar
 // row is what a test reads of a list of hbctl.
 type row struct {
 	Store, Host, State, Via, Kind, Title string
-	Region                               string
+	Region, Target                       string
 	IntervalMs                           int64
 	Open                                 bool
+	Told                                 []string
 }
 
 // list reads a list, from the region that answers first; nil while none does.

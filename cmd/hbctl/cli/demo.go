@@ -10,7 +10,7 @@ import (
 
 // demoCmd works the switches of the demo.
 type demoCmd struct {
-	Unplug demoUnplugCmd `cmd:"" help:"Pull a plug: register/pos3, relay, wan/us-east-1, region/us-west-2."`
+	Unplug demoUnplugCmd `cmd:"" help:"Pull a plug: a register, the relay, a region, a way between them, a table, many stores."`
 	Plug   demoPlugCmd   `cmd:"" help:"Put a plug back."`
 	Status demoStatusCmd `cmd:"" help:"List the switches."`
 }
@@ -31,14 +31,14 @@ func (r switchRow) word() string {
 }
 
 type demoUnplugCmd struct {
-	Target string `arg:"" help:"What to unplug."`
+	Target string `arg:"" help:"What to unplug: register/HOST (such as register/pos3), relay, wan/REGION, region/REGION, link (between the regions), uplink/REGION (all of its ways), table/REGION, replication, replication/lag, or stores/K (the first K stores at once). hbctl demo status lists them."`
 }
 
 // Run pulls the plug.
 func (c *demoUnplugCmd) Run(s *session) error { return s.turn("unplug", c.Target) }
 
 type demoPlugCmd struct {
-	Target string `arg:"" help:"What to plug in again."`
+	Target string `arg:"" help:"What to plug in again; hbctl demo status lists what is unplugged."`
 }
 
 // Run puts the plug back.
