@@ -14,39 +14,10 @@ import (
 // `make chaos`. The short form is in `make test`.
 var chaos = flag.Bool("chaos", false, "hurt real processes for long: many more rounds")
 
-// wound is a fault of the regions, and how it heals.
-type wound struct {
-	says       string
-	hurt, heal func(*field)
-	// region says that a notice about a region may come.
-	region bool
-}
-
-var (
-	regionKilled = wound{"region killed", func(f *field) { f.brokers[west].kill() }, func(f *field) { f.brokers[west].up(f.t) }, true}
-	linkCut      = wound{"region link cut", func(f *field) {
-		f.link[east].cut()
-		f.link[west].cut()
-	}, func(f *field) {
-		f.link[east].heal()
-		f.link[west].heal()
-	}, false}
-	tableCut = wound{"table cut", func(f *field) { f.table[east].cut() }, func(f *field) { f.table[east].heal() }, false}
-	allThree = wound{"all three", func(f *field) {
-		for _, w := range []wound{linkCut, tableCut, regionKilled} {
-			w.hurt(f)
-		}
-	}, func(f *field) {
-		for _, w := range []wound{linkCut, tableCut, regionKilled} {
-			w.heal(f)
-		}
-	}, true}
-)
-
 // Each fault of the regions, with a store lost before, during and after it:
 // what people are told is all, true, once, and ended.
 func TestAStoreLostAroundEveryFaultOfTheRegions(t *testing.T) {
-	for _, w := range []wound{regionKilled, linkCut, tableCut, allThree} {
+	for _, w := range wounds() {
 		t.Run(w.says, func(t *testing.T) {
 			t.Parallel() // it mostly waits
 			playWound(newField(t, "before", "during", "after", "whole"), w)
@@ -60,13 +31,14 @@ func playWound(f *field, w wound) {
 	step := func(format string, args ...any) {
 		f.t.Logf("%6.1fs %s", time.Since(begin).Seconds(), fmt.Sprintf(format, args...))
 	}
-	if w.region {
-		f.seen.regions()
-		f.seen.excuse(2) // it may have told on each channel, and not marked
-	}
 	before := f.lose("before")
 	step("store before is lost")
 	time.Sleep(time.Second) // the fault comes before grace is over
+	var doubled *excuse
+	if w.dead != "" {
+		f.seen.trouble(w.dead, regionDown)
+		doubled = f.seen.excuse("", 2, bySNS, byWebhook) // it may have told on each channel, and not marked
+	}
 	w.hurt(f)
 	step("%s", w.says)
 	time.Sleep(3 * time.Second)
@@ -76,6 +48,9 @@ func playWound(f *field, w wound) {
 	f.seen.told(patienceWounded, during, "open")
 	step("both are told")
 	w.heal(f)
+	if w.untold && doubled != nil {
+		f.seen.lasts(doubled) // with no table at all, home tells unclaimed
+	}
 	step("healed")
 	after := f.lose("after")
 	step("store after is lost")
@@ -92,6 +67,7 @@ func playWound(f *field, w wound) {
 	time.Sleep(12 * time.Second) // takeover and an ask more: nothing follows
 	step("quiet")
 	f.seen.judge()
+	f.converges()
 	if whole := append(f.seen.about("whole", bySNS), f.seen.about("whole", byWebhook)...); len(whole) > 0 {
 		f.t.Errorf("a store that never was away: %v", whole)
 	}
@@ -107,15 +83,16 @@ func TestABrokerThatStandsStillTellsNothingFalse(t *testing.T) {
 	t.Parallel() // it mostly waits
 	f := newField(t, "lost", "whole")
 	f.up()
-	f.seen.regions() // one that stands still is dead to the other
 	for _, r := range regions {
-		f.seen.excuse(2)
+		f.seen.trouble(r, regionDown) // one that stands still is dead to the other
 		f.brokers[r].pause()
 		out := f.lose("lost")
+		doubled := f.seen.excuse("lost", 2, bySNS, byWebhook)
 		f.seen.told(patienceWounded, out, "open")
 		f.restore(out)
 		time.Sleep(5 * time.Second)
 		f.brokers[r].resume()
+		f.seen.lasts(doubled)
 		f.healed()
 		f.seen.told(patienceWounded, out, "recovered")
 	}

@@ -17,6 +17,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
 // The channels that the observer listens on: SNS, by a queue in each region
@@ -34,6 +36,7 @@ type sighting struct {
 	item
 	channel string
 	notice  string
+	region  beat.Region // whom it is about, where it is about no store
 	at      time.Time
 }
 
@@ -63,17 +66,16 @@ type observer struct {
 
 	mu       sync.Mutex // guards what follows
 	seen     []sighting
-	ids      map[string]bool // notices by channel, for repeats of the channel itself
 	absences []*absence
-	excuses  int // crashes and lost answers that may double a message
-	regional bool
+	excuses  []*excuse
+	troubles []trouble
 	wrong    bool // the brokers' clocks are
 }
 
 // newObserver starts the webhook; read adds a region's queue.
 func newObserver(t testing.TB) *observer {
 	t.Helper()
-	o := &observer{t: t, ids: map[string]bool{}}
+	o := &observer{t: t}
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -117,7 +119,11 @@ func (o *observer) hear(channel string, body []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, i := range e.Data.Items {
-		o.seen = append(o.seen, sighting{item: i, channel: channel, notice: e.ID, at: time.Now()})
+		s := sighting{item: i, channel: channel, notice: e.ID, at: time.Now()}
+		if i.Store == "" {
+			s.region = named(e.Data.Title)
+		}
+		o.seen = append(o.seen, s)
 	}
 }
 
@@ -134,20 +140,6 @@ func (o *observer) back(out *absence) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	out.to = time.Now()
-}
-
-// excuse notes something after which so many messages may come twice (I4).
-func (o *observer) excuse(messages int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.excuses += messages
-}
-
-// regions notes that a region was hurt: a notice about it is true.
-func (o *observer) regions() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.regional = true
 }
 
 // misdated notes that the brokers' clocks are wrong: of what is told, the test's
@@ -244,36 +236,13 @@ func (o *observer) noFalsity() *verdict {
 		v.judged++
 		switch {
 		case s.Store == "":
-			if !o.regional {
-				v.bad("a notice of a region that was whole: %v", s)
+			if !slices.ContainsFunc(o.troubles, func(tr trouble) bool { return tr.explains(s) }) {
+				v.bad("nothing of that kind was wrong with region %s: %v", s.region, s)
 			}
 		case !slices.ContainsFunc(o.absences, func(out *absence) bool { return out.during(s) }):
 			v.bad("nothing was wrong: %v", s)
 		}
 	}
-	return v
-}
-
-func (o *observer) duplicates() *verdict {
-	v := &verdict{property: "duplicates"}
-	type key struct {
-		channel, incident string
-		k                 int
-	}
-	times := map[key]int{}
-	double := 0
-	for _, s := range o.seen {
-		k := key{s.channel, s.Incident, s.K}
-		times[k]++
-		if times[k] > 1 {
-			double++
-		}
-	}
-	v.judged = len(times)
-	if double > o.excuses {
-		v.bad("%d messages came again, and there were %d crashes or lost answers to excuse it", double, o.excuses)
-	}
-	o.t.Logf("%-12s %d messages came again, %d excuses", "", double, o.excuses)
 	return v
 }
 

@@ -157,12 +157,13 @@ func TestAStandbyTakesOver(t *testing.T) {
 		{"stands still", func(s *server) { s.pause() }, func(s *server) { s.resume() }, []string{"frozen"}},
 	} {
 		old := f.active(east)
-		f.seen.excuse(2)
 		var lost []*absence
+		var doubled *excuse
 		for i, store := range c.stores {
 			lost = append(lost, f.lose(store))
 			if i == 0 {
 				time.Sleep(time.Second)
+				doubled = f.seen.excuse(store, 2, bySNS, byWebhook)
 				c.hurt(old)
 			}
 			time.Sleep(time.Second)
@@ -173,6 +174,7 @@ func TestAStandbyTakesOver(t *testing.T) {
 			f.seen.told(patienceWounded, out, "open")
 		}
 		c.heal(old)
+		f.seen.lasts(doubled)
 		within(t, time.Minute, "the old node stands by", func() bool { return old.quickStatus() == http.StatusServiceUnavailable })
 		for _, out := range lost {
 			f.restore(out)
