@@ -83,23 +83,8 @@ func (b *Book) nextDigest(l lane, c Change, g *budget) {
 func (b *Book) digest(l lane, c Change, g *budget) {
 	waiting := g.waiting
 	g.waiting = nil
-	var steps []*step
-	for _, s := range waiting {
-		switch {
-		case l == people && s.phase != digesting:
-		case l == programs && (s.notice != nil || s.change == Opened && !s.inc.Open): // told with people, or over
-		case l == people && s.change == Opened && b.covered(s.inc):
-			b.freeze(s)
-		case l == people:
-			if h := b.hushOf(s); h.held() {
-				b.hushPeople(s, h)
-				continue
-			}
-			steps = append(steps, s)
-		default:
-			steps = append(steps, s)
-		}
-	}
+	steps, held := b.stillWaits(l, waiting)
+	b.programsDigest(c, held)
 	if len(steps) == 0 {
 		g.calm()
 		return
@@ -115,6 +100,42 @@ func (b *Book) digest(l lane, c Change, g *budget) {
 		b.nextDigest(l, c, g)
 	} else { // what goes to programs alone holds nothing back from people
 		g.calm()
+	}
+}
+
+// stillWaits are those of a digest's transitions that it is to tell, and those
+// that people are told nothing of now.
+func (b *Book) stillWaits(l lane, waiting []*step) (steps, held []*step) {
+	for _, s := range waiting {
+		switch {
+		case l == people && s.phase != digesting:
+		case l == programs && (s.notice != nil || s.change == Opened && !s.inc.Open): // told with people, or over
+		case l == people && s.change == Opened && b.covered(s.inc):
+			b.freeze(s)
+		case l == people:
+			if h := b.hushOf(s); h.held() {
+				b.holdBack(s, h)
+				held = append(held, s)
+				continue
+			}
+			steps = append(steps, s)
+		default:
+			steps = append(steps, s)
+		}
+	}
+	return steps, held
+}
+
+// programsDigest tells programs what people's digest would have told, if people
+// were not told nothing of it: it waited for one digest, and waits for no other.
+func (b *Book) programsDigest(c Change, held []*step) {
+	theirs := b.forPrograms(held)
+	if len(theirs) == 0 {
+		return
+	}
+	b.room(b.budgetOf(programs, c)) // it counts, and goes in any case
+	for _, part := range b.parts(theirs) {
+		b.send(programs, part, true)
 	}
 }
 

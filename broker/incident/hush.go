@@ -91,6 +91,12 @@ func at(st *setting.Store, t time.Time) string {
 
 // hushPeople holds back people's part of a transition; programs get theirs.
 func (b *Book) hushPeople(s *step, h hush) {
+	b.holdBack(s, h)
+	b.tellPrograms([]*step{s})
+}
+
+// holdBack holds back people's part of a transition.
+func (b *Book) holdBack(s *step, h hush) {
 	s.phase, s.quiet, s.comesUp = hushed, s.change == Recovered, h.comesUp
 	s.why = h.why
 	s.inc.Waits = "not told: " + h.why
@@ -101,7 +107,6 @@ func (b *Book) hushPeople(s *step, h hush) {
 	}
 	list.steps = append(list.steps, s)
 	b.lookAgain(s.inc.Store, list, h.until)
-	b.tellPrograms([]*step{s})
 }
 
 // onlyPrograms says whether a transition ends a fault that people know nothing
@@ -111,10 +116,16 @@ func (b *Book) onlyPrograms(s *step) bool {
 	return s.change == Recovered && f.phase == cancelled && !slices.ContainsFunc(f.on, func(ch Channel) bool { return b.opt.Reaches(ch) && !b.isProgram(ch) })
 }
 
-// tellPrograms hands transitions that people are not told of to programs, which
-// did not get them yet. They get no recovery of what they were not told.
+// tellPrograms hands transitions that people are not told of to programs.
 func (b *Book) tellPrograms(steps []*step) {
-	var theirs []*step
+	if theirs := b.forPrograms(steps); len(theirs) > 0 {
+		b.tell(programs, theirs)
+	}
+}
+
+// forPrograms are those of transitions that people are not told of which programs
+// did not get yet, and get now. They get no recovery of what they were not told.
+func (b *Book) forPrograms(steps []*step) (theirs []*step) {
 	for _, s := range steps {
 		switch {
 		case s.queued || s.side != nil:
@@ -130,9 +141,7 @@ func (b *Book) tellPrograms(steps []*step) {
 			theirs = append(theirs, s)
 		}
 	}
-	if len(theirs) > 0 {
-		b.tell(programs, theirs)
-	}
+	return theirs
 }
 
 // hushList are the transitions of one store that people are not told of now.

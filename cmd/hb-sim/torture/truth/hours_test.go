@@ -69,3 +69,50 @@ func TestTheNightsInWhichClocksChange(t *testing.T) {
 		}
 	}
 }
+
+// A store opens at an instant, and its host is out since before, though no region
+// could hear of that until after: it has a minute to come up all the same.
+func TestWhoeverHearsOfItWhen(t *testing.T) {
+	const opens, comeUp = 300 * s, 60 * s
+	for _, c := range []struct {
+		name       string
+		relayed    bool
+		cut, until time.Duration // of both ways
+		dies       time.Duration
+		told       time.Duration
+		want       truth.Property
+	}{
+		{"behind a relay that was cut off, did not come up", true, 190 * s, 245 * s, 250 * s, opens + comeUp + 3*s, 0},
+		{"the same, late", true, 190 * s, 245 * s, 250 * s, 500 * s, truth.Loss},
+		{"a direct one that was cut off since before", false, 250 * s, 450 * s, 301 * s, opens + comeUp + 3*s, 0},
+		{"a direct one that was heard until it died", false, 250 * s, 280 * s, 302 * s, opens + comeUp + 30*s, truth.Loss},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := history()
+			h.Clock(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), comeUp)
+			h.Says(180*s, opens, 0, truth.Closed, 0)
+			store := 0
+			if !c.relayed {
+				h.AddStore(false, 1)
+				store = 2
+				h.HostIs(5*s, store, 0, true, true, 10*s)
+				h.Says(180*s, opens, store, truth.Closed, 0)
+			}
+			for g := range 2 {
+				h.PathIs(c.cut, store, g, false)
+				h.PathIs(c.until, store, g, true)
+			}
+			h.HostIs(c.dies, store, 0, false, !c.relayed, 10*s)
+			one := func(at time.Duration, kind string, channel int) {
+				told(h, at, "open", kind, 1, func(x *truth.Told) {
+					x.Store, x.Channel, x.Host, x.Since, x.Incident = store, channel, 0, c.dies-5*s, kind
+				})
+			}
+			one(c.dies+20*s, "host-missing", truth.Programs)
+			one(c.told, "did-not-come-up", truth.People)
+			if v, ok := h.Judge(); ok != (c.want == 0) || !ok && v.Property != c.want {
+				t.Errorf("the judge says %v (%s at %v), not %v", v.Property, v.What, v.At, c.want)
+			}
+		})
+	}
+}

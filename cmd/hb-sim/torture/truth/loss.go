@@ -158,7 +158,7 @@ func (t *Truth) loss() {
 		if st.relayed {
 			for _, d := range either(st.speechless(), st.unheard()) { // one outage, whatever goes on with it
 				if d.from > 0 {
-					t.mustTell(s, -1, d, st.bound(d.from))
+					t.mustTell(s, -1, d, d.from, st.bound(d.from))
 				}
 			}
 		}
@@ -189,6 +189,24 @@ func (t *Truth) unheard(g int, from, promise time.Duration) time.Duration {
 	return from
 }
 
+// missedSince is since when a host is missing that goes out at an instant. One that
+// beats to the regions and reached none of them went out before.
+func (t *Truth) missedSince(st *store, h *host, from time.Duration) time.Duration {
+	if !h.direct {
+		return from
+	}
+	out := &st.path // of a store without a relay its hosts' own
+	if st.relayed {
+		out = &st.cut
+	}
+	for _, d := range both(&out[0], &out[1]) {
+		if d.from < from && after(d.until, h.interval) >= from {
+			return d.from
+		}
+	}
+	return from
+}
+
 func (t *Truth) hostLoss(s, i int) {
 	st := &t.stores[s]
 	h := &st.hosts[i]
@@ -210,6 +228,7 @@ func (t *Truth) hostLoss(s, i int) {
 				continue
 			}
 		}
+		since := t.missedSince(st, h, d.from)
 		if st.relayed && !h.direct {
 			heard := t.sightless(s, d)
 			if heard >= d.until || st.down.again(d.from, d.until, warmUp) {
@@ -224,24 +243,25 @@ func (t *Truth) hostLoss(s, i int) {
 			}
 		}
 		if !h.direct && slices.Contains(h.sudden, d.from) {
-			t.mustTell(s, i, d, suddenHost)
+			t.mustTell(s, i, d, since, suddenHost)
 		} else {
-			t.mustTell(s, i, d, bound)
+			t.mustTell(s, i, d, since, bound)
 		}
 	}
 	for _, d := range h.failing.spans { // one that lives, and says that it is unwell
 		if !h.dead.held(d.from, d.until, 0) && !h.cable.held(d.from, d.until, 0) && !h.two.held(d.from, d.until, tail) &&
 			!st.torn(d.from, d.until) && !st.down.again(d.from, d.until, warmUp) && t.sightless(s, d) == 0 {
-			t.mustTell(s, i, d, bound)
+			t.mustTell(s, i, d, d.from, bound)
 		}
 	}
 }
 
-// mustTell judges one outage on each channel.
-func (t *Truth) mustTell(s, h int, d span, bound time.Duration) {
+// mustTell judges one outage on each channel, from when a region could know of it.
+// What an operator said since it began holds it back.
+func (t *Truth) mustTell(s, h int, d span, since, bound time.Duration) {
 	until := min(d.until, t.End)
 	for ch := range t.channels() {
-		by := t.heldBack(s, ch, min(t.flapsSince(s, h, d.from), t.lanSince(s, h, d.from)), t.deadline(d.from, bound+t.pinned(s, d.from, bound), ch))
+		by := t.heldBack(s, ch, min(since, t.flapsSince(s, h, d.from), t.lanSince(s, h, d.from)), t.deadline(d.from, bound+t.pinned(s, d.from, bound), ch))
 		if until < by {
 			continue
 		}

@@ -31,15 +31,7 @@ func (st *store) speechless() *track {
 
 // unheard is when a store reached no region: it is down for both.
 func (st *store) unheard() *track {
-	var t track
-	for _, a := range st.cut[0].spans {
-		for _, b := range st.cut[1].spans {
-			if both := (span{max(a.from, b.from), min(a.until, b.until)}); both.from < both.until {
-				t.spans = append(t.spans, both)
-			}
-		}
-	}
-	return &t
+	return &track{both(&st.cut[0], &st.cut[1])}
 }
 
 // sightless is when the last time ended, of those that touch an outage, in which

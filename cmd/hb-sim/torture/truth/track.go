@@ -58,14 +58,26 @@ func (t *track) again(from, until, tail time.Duration) bool {
 	return false
 }
 
+// both are the spans in which the one and the other held.
+func both(a, b *track) (all []span) {
+	for _, x := range a.spans {
+		for _, y := range b.spans {
+			if s := (span{max(x.from, y.from), min(x.until, y.until)}); s.from < s.until {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
 // either are the spans in which one or the other held.
 func either(a, b *track) (all []span) {
 	if len(b.spans) == 0 {
 		return a.spans
 	}
-	both := slices.Concat(a.spans, b.spans)
-	slices.SortFunc(both, func(x, y span) int { return cmp.Compare(x.from, y.from) })
-	for _, x := range both {
+	sum := slices.Concat(a.spans, b.spans)
+	slices.SortFunc(sum, func(x, y span) int { return cmp.Compare(x.from, y.from) })
+	for _, x := range sum {
 		if n := len(all); n > 0 && x.from <= all[n-1].until {
 			all[n-1].until = max(all[n-1].until, x.until)
 		} else {
