@@ -235,3 +235,48 @@ func TestCountersAtTheirEndAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// A doubt about what this region sees by itself is settled here: it is said once more
+// that all is well, and nobody is asked.
+func TestADoubtAboutWhatIsSeenHereIsSettledHere(t *testing.T) {
+	w := newWorld(t, regionNames...)
+	w.birth(1, 7, pos1(beat.Up, 1))
+	w.do(&presence.Doubted{Subjects: []presence.Subject{{Store: "demo", Host: "pos1"}}})
+	w.at(w.now.Mono + presence.DefaultGrace)
+	if v, ok := verdict(w.out, presence.Well); !ok || v.Host != "pos1" {
+		t.Errorf("it says %+v", w.out)
+	}
+	if ask, ok := find[*presence.Ask](w.out); ok {
+		t.Errorf("it asks %+v", ask.Question)
+	}
+}
+
+// A LAN is dead since the last beat of the hosts that vanished with it.
+func TestADeadLanIsDeadSinceItsLastBeat(t *testing.T) {
+	w := newWorld(t, regionNames[0])
+	host := func(id beat.HostID, state beat.HostState, n beat.Number, age time.Duration) beat.HostReport {
+		return beat.HostReport{Host: id, State: state, Number: n, IntervalMs: 5000, AgeMs: uint64(age.Milliseconds())}
+	}
+	w.birth(1, 7, host("a", beat.Up, 1, 0), host("b", beat.Up, 2, 0), host("c", beat.Up, 3, 0), host("d", beat.Up, 4, 0))
+	w.at(w.now.Mono + 20*time.Second)
+	r := report(beat.Steady, 7, 2, w.now.Mono, host("a", beat.Missing, 5, 9*time.Second), host("b", beat.Missing, 6, 7*time.Second),
+		host("c", beat.Missing, 7, 8*time.Second), host("d", beat.Up, 4, time.Second))
+	r.Picture.Lan = &beat.Lan{Dead: true, Number: 8, AgeMs: 2000}
+	v, ok := verdict(w.do(&presence.Report{Conn: 1, Report: r}), presence.StoreLan)
+	if !ok || w.now.Wall.Sub(v.Since) != 7*time.Second || v.Uncertainty != 5*time.Second {
+		t.Errorf("it says %+v", v)
+	}
+}
+
+// A question about a host that nobody knows here is counted as set aside, one about a
+// known host is not.
+func TestAQuestionAboutAStrangerIsSetAside(t *testing.T) {
+	w := newWorld(t, regionNames...)
+	w.birth(1, 7, pos1(beat.Up, 1))
+	for host, strange := range map[beat.HostID]bool{"pos1": false, "pos2": true} {
+		q := presence.Question{From: "us-west-2", Node: "w", Term: 1, Hosts: []presence.HostView{{Store: "demo", Host: host, View: presence.ViewLost}}}
+		if aside, ok := find[*presence.SetAside](w.do(&presence.Asked{Question: q})); ok != strange || ok && aside.Subject.Host != host {
+			t.Errorf("%s: %+v", host, w.out)
+		}
+	}
+}
