@@ -224,3 +224,17 @@ func TestTheNoticesOfADayAreRead(t *testing.T) {
 		t.Errorf("%d partitions %v, and not %v", len(pks), pks, want)
 	}
 }
+
+// Of the two leases in the table each region knows its own.
+func TestEachRegionKnowsItsOwnLease(t *testing.T) {
+	var items []table.Item
+	for i, r := range []beat.Region{"us-east-1", "us-west-2"} {
+		items = append(items, record.Lease(r, &lease.Write{Item: lease.Item{Node: string(r), Term: int64(1 + i)}}).Item)
+	}
+	for i, r := range []beat.Region{"us-east-1", "us-west-2"} {
+		ours, theirs, aside := record.Leases(items, r)
+		if aside != 0 || ours == nil || theirs == nil || ours.Term != int64(1+i) || theirs.Term != int64(2-i) {
+			t.Errorf("%s: ours %+v, theirs %+v, %d aside", r, ours, theirs, aside)
+		}
+	}
+}
