@@ -69,12 +69,13 @@ torture: build ## break a simulated mesh 1,000,000 times, and judge what people 
 mutants: ## break the decision code on purpose, and see that the simulation notices (ARGS="-auto 200 -page docs/explanation/mutants.md")
 	@go run ./cmd/hb-sim/mutate $(ARGS)
 
-# Real processes, killed, stopped, cut off and out of disk; then a relay's disk whose
-# power is cut. Some of it needs root.
+# Real processes, killed, stopped, cut off and out of disk; a relay that is killed, and
+# one whose power is cut, 1,000 times each; then the same of its journal alone. Some of
+# it needs root, and FUSE.
 .PHONY: chaos
 chaos: tools build ## hurt real processes in every way, mix two releases, and cut a relay's power 1,000 times
 	.ci/release
-	$(GOTEST) -v -timeout 90m ./cmd/e2e -run 'AStoreLost|ABrokerThat|HurtWays|FullDisk|PulledCable|Killed|Standby' -args -chaos
+	HB_E2E_ROUNDS=1000 $(GOTEST) -v -timeout 90m ./cmd/e2e -run 'AStoreLost|ABrokerThat|HurtWays|FullDisk|PulledCable|Killed|PowerOfAWhole|Standby' -args -chaos
 	$(GOTEST) -v -timeout 15m ./cmd/e2e -run TheReleaseBeforeAndThisOne -args -release $(CACHE)/release
 	HB_POWER_CUTS=1000 $(GOTEST) -v -timeout 120m -run TestPowerIsCut ./relay/journal
 

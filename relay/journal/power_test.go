@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/relay/beat"
+	"github.com/hb-mesh/hb-mesh/relay/journal/journaltest/powerdisk"
 )
 
 const (
@@ -28,7 +29,7 @@ func TestPowerIsCutAgainAndAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d, err := newPowerDisk(t)
+	d, err := powerdisk.New(t)
 	if err != nil {
 		if long {
 			t.Fatal(err)
@@ -42,17 +43,17 @@ func TestPowerIsCutAgainAndAgain(t *testing.T) {
 		if n > 0 && n%100 == 0 {
 			t.Logf("%d power cuts so far, %d of them cut something off; %d entries acked", n, lossy, len(l.acked))
 		}
-		runUntilKilled(t, d.mount, l, time.Duration(20+rand.IntN(100))*time.Millisecond)
-		if d.cut() {
+		runUntilKilled(t, d.Mount, l, time.Duration(20+rand.IntN(100))*time.Millisecond)
+		if d.Cut() {
 			lossy++
 		}
 		if l.inc != "" {
-			l.check(t, d.synced)
+			l.check(t, d.Synced)
 		}
-		d.restore()
+		d.Restore()
 	}
 	t.Logf("%d power cuts, %d of them cut something off; %d syncs, %d entries acked, freed to %d, epochs to %d, numbers to %d",
-		cuts, lossy, d.syncs, len(l.acked), l.freed, l.epoch, l.number)
+		cuts, lossy, d.Syncs(), len(l.acked), l.freed, l.epoch, l.number)
 	if len(l.acked) < 2*cuts || l.freed == 0 || lossy == 0 {
 		t.Fatal("the test tests nothing")
 	}
