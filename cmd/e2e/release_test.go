@@ -117,7 +117,7 @@ func TestTheReleaseBeforeAndThisOneAreOneMesh(t *testing.T) {
 	for _, s := range slices.Concat(slices.Collect(maps.Values(f.brokers)), slices.Collect(maps.Values(f.relays))) {
 		f.as(s, true)
 	}
-	f.field.up()
+	f.up()
 	f.step("all are of the release before: %s", *release)
 	f.forth()
 	if *release != "" {
