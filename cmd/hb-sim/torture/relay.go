@@ -63,6 +63,7 @@ func (r *relay) start() {
 	r.links.start(r)
 	r.deliver(r.load())
 	r.numbers(0, false)
+	w.truth.relayStarts(r)
 	w.truth.relay(r.store)
 }
 

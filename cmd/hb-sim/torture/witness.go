@@ -64,8 +64,11 @@ func (t *witness) relay(s *store) {
 		}
 	}
 	t.truth.RelayIs(t.w.now, s.index, n > 0)
+	t.truth.RelayStands(t.w.now, s.index, s.relay.stalled)
 	t.truth.Two(t.w.now, s.index, n > 1)
 }
+
+func (t *witness) relayStarts(r *relay) { t.truth.RelayStarts(t.w.now, r.store.index) }
 
 // path says again whether a store's way to a region is good.
 func (t *witness) path(s *store, g int) {

@@ -156,7 +156,7 @@ func (t *Truth) loss() {
 			continue
 		}
 		if st.relayed {
-			for _, d := range either(st.speechless(), st.unheard()) { // one outage, whatever goes on with it
+			for _, d := range st.silent() {
 				if d.from > 0 {
 					t.mustTell(s, -1, d, d.from, st.bound(d.from))
 				}

@@ -1,6 +1,17 @@
 package truth
 
-import "time"
+import (
+	"slices"
+	"time"
+)
+
+// RelayStarts says that a store's relay begins anew: it has a disk, and no connection.
+func (t *Truth) RelayStarts(at time.Duration, s int) {
+	t.stores[s].starts = append(t.stores[s].starts, at)
+}
+
+// RelayStands says whether a store's relay stands still. What it sent is on its way.
+func (t *Truth) RelayStands(at time.Duration, s int, still bool) { t.stores[s].stands.set(at, still) }
 
 // firstConnect is when a relay that starts at an instant connects first.
 func (st *store) firstConnect(from time.Duration) time.Duration {
@@ -17,7 +28,7 @@ func (st *store) firstConnect(from time.Duration) time.Duration {
 func (st *store) speechless() *track {
 	var t track
 	for _, d := range st.down.spans {
-		if first := st.firstConnect(d.until); d.until != never && st.full.held(d.until, first, 0) {
+		if first := st.firstConnect(d.until); slices.Contains(st.starts, d.until) && st.full.held(d.until, first, 0) {
 			d.until = first
 		}
 		if n := len(t.spans); n > 0 && t.spans[n-1].until >= d.from {
@@ -27,6 +38,28 @@ func (st *store) speechless() *track {
 		}
 	}
 	return &t
+}
+
+// patience is how long a relay's connection outlives a cut: until a report is due,
+// and 10 s for its PUBACK.
+const patience = 15*time.Second + 10*time.Second
+
+// silent are a store's outages: no relay speaks, or no region hears it; one outage,
+// whatever goes on with it. What a relay sent within a short cut arrives after it,
+// also from one that stands still by then.
+func (st *store) silent() []span {
+	unheard := st.unheard()
+	all := either(st.speechless(), unheard)
+	for i := range all {
+		for _, x := range unheard.spans {
+			for _, y := range st.stands.spans {
+				if all[i].from == x.from && y.from > x.from && y.from < x.until && x.until < y.until && x.until-x.from <= patience {
+					all[i].from = x.until
+				}
+			}
+		}
+	}
+	return all
 }
 
 // unheard is when a store reached no region: it is down for both.

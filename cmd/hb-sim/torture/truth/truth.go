@@ -117,6 +117,8 @@ type store struct {
 	cloned  bool            // it has two relays, and two journals of one incarnation
 	// connects are the instants at which its relay began a connection.
 	connects []time.Duration
+	starts   []time.Duration // of its relay's process
+	stands   track           // its relay stands still
 }
 
 // lost is a transition that a channel took, whose answer got lost.
@@ -192,8 +194,9 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 	}
 	s := &t.stores[len(t.stores)-1]
 	// Only memory is used again: what was known of another schedule must not be.
-	*s = store{relayed: relayed, down: s.down, two: s.two, path: s.path, cut: s.cut, full: s.full, hosts: s.hosts[:0], said: s.said[:0], connects: s.connects[:0], sudden: s.sudden[:0]}
+	*s = store{relayed: relayed, down: s.down, two: s.two, path: s.path, cut: s.cut, full: s.full, hosts: s.hosts[:0], said: s.said[:0], connects: s.connects[:0], sudden: s.sudden[:0], starts: s.starts[:0], stands: s.stands}
 	s.two.reset()
+	s.stands.reset()
 	s.down.reset()
 	s.full.reset()
 	s.down.set(0, relayed)
