@@ -222,6 +222,9 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 			b.cancel(s)
 		}
 	}
+	if !b.known(inc.fault) && inc.Region == "" && inc.Kind != DidNotComeUp {
+		inc.Teller = "" // who took it over told nobody: home tells again
+	}
 	inc.dead, inc.after = [2]bool{}, inc.EndedAt
 	inc.kind(kind, own)
 	as := kind
