@@ -6,6 +6,7 @@ import (
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
 	"github.com/hb-mesh/hb-mesh/broker/presence"
+	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
@@ -336,5 +337,30 @@ func TestWhoLooksALastTimeLetsTheOtherRegionTell(t *testing.T) {
 		if r, ok := o.(*incident.Reply); ok && r.Answer.Words[0] != incident.TellingYours {
 			t.Errorf("it says %s", r.Answer.Words[0])
 		}
+	}
+}
+
+// What programs alone are told, and the other region does not share, is tried again
+// without a question.
+func TestWhatProgramsAloneAreToldIsTriedAgainAtOnce(t *testing.T) {
+	d := newDesk(t)
+	store := storeOf("us-east-1")
+	s := setting.Setting{Kind: setting.Silence, ID: "s1", Version: 1, At: d.now.Wall, By: "anna", Rule: &setting.Rule{
+		ID: "s1", Kind: setting.Silence, Match: setting.Match{Stores: []string{string(store)}}, From: d.now.Wall, Until: d.now.Wall.Add(time.Hour), By: "anna", Why: "works",
+	}}
+	if err := setting.NewCompiler().Validate(&s); err != nil {
+		t.Fatal(err)
+	}
+	d.do(&incident.Settings{Fleet: setting.Join([]setting.Item{{Region: "us-east-1", Setting: s}})})
+	d.publish = func(*incident.Publish) incident.Result {
+		if len(d.pubs) < 3 {
+			return incident.Failed
+		}
+		return incident.Done
+	}
+	d.say(presence.HostMissing, store, "pos1")
+	d.run(20 * time.Second)
+	if len(d.pubs) != 3 || len(d.asks) != 0 || !d.pubs[2].Notice.Suppressed {
+		t.Errorf("%d publishes, %d questions", len(d.pubs), len(d.asks))
 	}
 }
