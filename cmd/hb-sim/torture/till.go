@@ -123,28 +123,19 @@ func (t *till) lan(r *relay, e roster.Event) {
 	r.later(d, func() { r.deliver(e) })
 }
 
-// post beats to a region, and to the other if that is no answer.
+// post beats to a region, and to the other if that is no answer: at once where
+// nobody listens, else when it waited for a while.
 func (t *till) post(region int, again bool) {
 	w := t.w
 	p := w.active(region)
 	mute := t.cut || t.store.wan[region] || p != nil && p.stalled
 	if again && !t.cut && (p == nil || mute) {
-		life := t.life
-		wait := 50 * time.Millisecond
-		if mute {
-			wait = min(time.Second, t.interval/16) // it has promised
-		}
-		t.prefers = 1 - region
-		w.after(wait, func() {
-			if t.life == life {
-				t.post(1-region, false)
-			}
-		})
+		t.postElsewhere(region, mute)
 	}
 	if p == nil || t.cut || t.store.wan[region] {
 		return
 	}
-	life := p.life // of one that stands still, what it gets waits in its socket
+	life, mine := p.life, t.life // of one that stands still, what it gets waits in its socket
 	w.after(w.rng.between(20*time.Millisecond, 60*time.Millisecond), func() {
 		if p.life == life {
 			p.run(func() {
@@ -152,6 +143,23 @@ func (t *till) post(region int, again bool) {
 					p.step(&presence.Direct{Store: t.store.id, Beat: t.word()})
 				}
 			})
+		} else if again && !mute && t.life == mine { // it died with the beat in its socket
+			t.postElsewhere(region, true)
+		}
+	})
+}
+
+// postElsewhere beats to the other region, as one gave no answer.
+func (t *till) postElsewhere(region int, mute bool) {
+	life := t.life
+	wait := 50 * time.Millisecond
+	if mute {
+		wait = min(time.Second, t.interval/16) // it has promised
+	}
+	t.prefers = 1 - region
+	t.w.after(wait, func() {
+		if t.life == life {
+			t.post(1-region, false)
 		}
 	})
 }
