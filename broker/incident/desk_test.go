@@ -22,6 +22,7 @@ type desk struct {
 	forward []presence.Verdict
 	answer  func(incident.ToldItem) (incident.Telling, incident.Known)
 	publish func(*incident.Publish) incident.Result
+	bare    bool // the other region's answers say no more than their words
 }
 
 func newDesk(t *testing.T) *desk { return newDeskIn(t, "us-east-1") }
@@ -65,6 +66,9 @@ func (d *desk) reply(o *incident.Ask) {
 	for _, item := range o.Question.Items {
 		word, known := d.answer(item)
 		a.Words, a.Known = append(a.Words, word), append(a.Known, known)
+	}
+	if d.bare {
+		a.Known = nil
 	}
 	d.do(&incident.Answered{ID: o.ID, Answer: a})
 }
@@ -180,6 +184,20 @@ func TestWhatTheOtherRegionToldLeavesTheNotice(t *testing.T) {
 	}
 	if len(d.pubs[0].Notice.Items) != 2 || len(got) != 2 || got["sns"] != "pos2" || got["bot"] != "pos2" {
 		t.Errorf("first %+v, then %v", d.pubs[0].Notice.Items, got)
+	}
+}
+
+// An answer may leave out what the other region knows: its words alone count then.
+func TestWordsWithoutWhatIsKnownCount(t *testing.T) {
+	for word, want := range map[incident.Telling]int{incident.TellingSent: 0, incident.TellingYours: 2} {
+		d := newDesk(t)
+		d.bare = true
+		d.answer = func(incident.ToldItem) (incident.Telling, incident.Known) { return word, incident.Known{} }
+		d.say(presence.HostMissing, storeOf("us-west-2"), "pos1")
+		d.run(2 * time.Minute)
+		if len(d.asks) == 0 || len(d.pubs) != want {
+			t.Errorf("%v: asked %d times, sent %d notices, want %d", word, len(d.asks), len(d.pubs), want)
+		}
 	}
 }
 
