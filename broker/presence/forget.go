@@ -1,6 +1,10 @@
 package presence
 
-import "github.com/hb-mesh/hb-mesh/relay/beat"
+import (
+	"slices"
+
+	"github.com/hb-mesh/hb-mesh/relay/beat"
+)
 
 // forget retires a host. tell says that the order began here: the relay and
 // the other region are told.
@@ -23,12 +27,22 @@ func (p *Presence) forget(id beat.StoreID, hostID beat.HostID, tell bool) {
 	p.drop(s, h, cause, Operator)
 }
 
+// retirement is a word of the other region that retired a direct host.
+type retirement struct {
+	subject Subject
+	word    Cause
+}
+
+// maxRetirements bounds those that are kept: a word comes again within seconds.
+const maxRetirements = 1_000
+
 // forgetHeard retires a host as the other region did, unless it came here after
 // what that region knew of it: the word is late, or comes again. It does not go
 // back: there it would retire a host that came since.
 func (p *Presence) forgetHeard(s *store, id beat.HostID, word Cause) {
+	again := p.heardAgain(retirement{Subject{s.id, id}, word})
 	h := s.lookup(id)
-	if h == nil || p.cameSince(s, h, word) {
+	if h == nil || p.cameSince(s, h, word) || again && h.direct != beat.Unknown {
 		return
 	}
 	if word == (Cause{}) {
@@ -36,6 +50,24 @@ func (p *Presence) forgetHeard(s *store, id beat.HostID, word Cause) {
 	}
 	p.orderForget(s, h)
 	p.drop(s, h, word, OtherSays)
+}
+
+// heardAgain says whether a word that retires a direct host was heard before, and
+// keeps it. The numbers of two regions' nodes do not compare: a host that has
+// a way here again came after that. Each up has its number, so a later order is another
+// word; one that names no up may be a later one.
+func (p *Presence) heardAgain(r retirement) bool {
+	if r.word.Node == "" || r.word.Number == 0 {
+		return false
+	}
+	if slices.Contains(p.retired, r) {
+		return true
+	}
+	if len(p.retired) == maxRetirements {
+		p.retired = slices.Delete(p.retired, 0, 1)
+	}
+	p.retired = append(p.retired, r)
+	return false
 }
 
 // cameSince says whether this region heard of a host after a word about it.

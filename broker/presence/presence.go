@@ -103,6 +103,7 @@ type Presence struct {
 	direct    uint64   // numbers the ups of direct hosts
 	origins   []origin // who numbered them, this node first
 	theirTerm int64    // the highest of an answer
+	retired   []retirement
 
 	peer     peer
 	saidPeer bool // a verdict about the other region was given

@@ -225,6 +225,42 @@ func TestALateWordRetiresNobody(t *testing.T) {
 	}
 }
 
+// A word that retires a direct host does so once: a host that beats to this region
+// since is another's, though the numbers of two nodes do not compare.
+func TestAWordRetiresADirectHostOnce(t *testing.T) {
+	word := func(number uint64) *presence.Heard {
+		return &presence.Heard{News: []presence.News{{Store: "demo", Host: "pos1", Forgotten: true, Cause: presence.Cause{Node: "n2", Term: 1, Number: number}}}}
+	}
+	for _, c := range []struct {
+		why     string
+		first   bool // the host was known here as the first word came
+		again   uint64
+		silent  bool
+		retires bool
+	}{
+		{"the same word comes again", true, 3, false, false},
+		{"the same word comes again, and the first one found nobody", false, 3, false, false},
+		{"it is retired once more, since it was there once more", true, 4, false, true},
+		{"the same word comes again, and the host is silent by now", true, 3, true, false},
+	} {
+		w := newWorld(t, "us-east-1", "us-west-2")
+		w.birth(1, 7)
+		beats := &presence.Direct{Store: "demo", Beat: beat.Beat{Host: "pos1", Interval: time.Minute}}
+		if c.first {
+			w.do(beats)
+		}
+		w.do(word(3))
+		w.do(beats)
+		if c.silent {
+			w.at(w.now.Mono + 10*time.Minute)
+		}
+		w.do(word(c.again))
+		if d, ok := find[*presence.Decided](w.out); ok && d.Verdict.Condition == presence.HostForgotten != c.retires || !ok && c.retires {
+			t.Errorf("%s: got %v", c.why, w.out)
+		}
+	}
+}
+
 // The start of a job is a sign of life, and no success: a direct host that
 // fails goes on failing.
 func TestAStartKeepsTheStatus(t *testing.T) {

@@ -140,16 +140,6 @@ func TestJudges(t *testing.T) {
 			h.TwoHosts(90*s, 0, 1, true)
 			told(h, 145*s, "open", "host-missing", 1, func(x *truth.Told) { x.Host = 1 })
 		}, 0},
-		{"a host that two computers beat as for a while may flap", func(h *truth.Truth) {
-			h.TwoHosts(90*s, 0, 1, true)
-			h.TwoHosts(130*s, 0, 1, false)
-			told(h, 200*s, "open", "flapping", 1, func(x *truth.Told) { x.Host = 1 })
-		}, 0},
-		{"a host is told to flap whose neighbour had a double", func(h *truth.Truth) {
-			h.TwoHosts(90*s, 0, 1, true)
-			h.TwoHosts(130*s, 0, 1, false)
-			told(h, 200*s, "open", "flapping", 1, func(x *truth.Told) { x.Host = 0 })
-		}, truth.Falsity},
 		{"a host is told to be unwell, and is well", func(h *truth.Truth) {
 			h.Failing(20*s, 0, 0, true)
 			h.Failing(30*s, 0, 0, false)
