@@ -35,8 +35,7 @@ func (b *Book) marksRead(e *MarksRead) {
 		case !q.asks(i):
 		case e.Failed || i >= len(e.Known):
 			if s.carrier() == nil {
-				s.apart = true
-				b.take(s)
+				b.takeApart(s)
 			}
 		default:
 			b.learn(s, &e.Known[i], true)
@@ -44,14 +43,30 @@ func (b *Book) marksRead(e *MarksRead) {
 			case len(s.on) > 0 && b.everywhere(s):
 				b.toldThere(s)
 			case s.carrier() == nil: // what is left of it, too
-				s.apart = true
-				b.take(s)
+				b.takeApart(s)
 			}
 		}
 	}
 	for _, o := range q.notices {
 		b.tryAgain(o, false)
 	}
+}
+
+// takeApart takes over without an answer: a host's fault, or a dead LAN, only while
+// this region sees whether it lasts (P4, I7). The other one may have told its end.
+func (b *Book) takeApart(s *step) {
+	if s.change == Opened && s.inc.Open && b.outOfSight(s.inc) {
+		s.inc.Waits = "this region does not see it now: it waits for that, or for an answer"
+		b.askAfter(s, b.opt.AskAgain)
+		return
+	}
+	s.apart = true
+	b.take(s)
+}
+
+func (b *Book) outOfSight(inc *incident) bool {
+	seen := inc.Host != "" || classOf(inc.Kind) == lanClass
+	return b.opt.Sees != nil && seen && !b.opt.Sees(inc.Store, inc.Host)
 }
 
 // goesSecond is how long the second of two regions waits for the marks of the first:

@@ -49,6 +49,10 @@ type Options struct {
 	// people are not told of, marked as suppressed.
 	Programs []Channel
 
+	// Sees says whether this region has evidence of its own, now, of a store's
+	// host, or ("") of what its relay says; nil: it always has. It changes nothing.
+	Sees func(beat.StoreID, beat.HostID) bool
+
 	// Gather is how long what happens in a store waits for more; GatherLan how
 	// long once two of its hosts have vanished.
 	Gather, GatherLan, Takeover, AskAgain time.Duration

@@ -108,6 +108,7 @@ func (n *node) start() {
 	io := incident.DefaultOptions()
 	io.Region, io.Regions, io.Node, io.Term, io.Channels = n.region, regionNames, string(n.region), n.term, []incident.Channel{"ops", "bot"}
 	io.Programs = []incident.Channel{"bot"}
+	io.Sees = n.presence.Sees
 	n.book = incident.New(io)
 	var loaded presence.Loaded
 	for _, k := range sortedKeys(n.m.stores) {
@@ -204,7 +205,7 @@ func (n *node) carryOut(o incident.Out) {
 	case *incident.Ask:
 		n.askTold(o)
 	case *incident.ReadMarks:
-		n.tell(&incident.MarksRead{ID: o.ID, Known: n.m.marks(o.Items)})
+		n.tell(&incident.MarksRead{ID: o.ID, Known: n.m.marks(o.Items), Failed: !n.m.tableOK[n.region]})
 	case *incident.Forward:
 		n.queued = append(n.queued, o.Verdicts...)
 		n.forward()

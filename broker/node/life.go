@@ -16,7 +16,9 @@ func (n *Node) loaded(e *Loaded) {
 	p, b := n.opt.Presence, n.opt.Incident
 	p.Region, p.Regions, p.Node, p.Term = n.opt.Region, n.opt.Regions, n.opt.Node, e.Term
 	b.Region, b.Regions, b.Node, b.Term = n.opt.Region, n.opt.Regions, n.opt.Node, e.Term
-	n.presence, n.book = presence.New(p, n.now), incident.New(b)
+	n.presence = presence.New(p, n.now)
+	b.Sees = n.presence.Sees
+	n.book = incident.New(b)
 	if n.fleet == nil { // else it is newer
 		n.fleet = e.Fleet
 	}

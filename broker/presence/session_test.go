@@ -40,6 +40,46 @@ func TestALateReportRestartsNoGrace(t *testing.T) {
 	w.want(presence.Down)
 }
 
+// What a boot sends that nobody knows is a sign of life where its disk is new: the
+// epochs of one that came later are higher (P2).
+func TestWhichUnknownBootRestartsGrace(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		disk beat.Incarnation
+		want presence.State
+	}{
+		{"one of the same disk came before", report(beat.Birth, 5, 1, 0).Incarnation, presence.Down},
+		{"one of a new disk", beat.Incarnation{9}, presence.Suspect},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, "us-east-1")
+			w.birth(1, 7)
+			w.at(200 * time.Second)
+			w.want(presence.Down)
+			r := report(beat.Birth, 5, 1, w.now.Mono)
+			r.Boot, r.Incarnation = beat.Boot{9}, c.disk
+			w.do(&presence.Report{Conn: 2, Report: r})
+			if b, ok := find[*presence.Rebirth](w.out); !ok || b.Exceed != 7 {
+				t.Fatalf("no rebirth above 7: %v", w.out)
+			}
+			w.want(c.want)
+		})
+	}
+}
+
+// What this region has no evidence of now it does not see (P4, I7).
+func TestWhatIsSeen(t *testing.T) {
+	w := newWorld(t, "us-east-1", "us-west-2")
+	w.birth(1, 7)
+	if !w.p.Sees("demo", "pos1") || !w.p.Sees("demo", "") || !w.p.Sees("elsewhere", "pos1") {
+		t.Fatal("a store that is up is not seen")
+	}
+	w.at(w.now.Mono + 50*time.Second) // silent: this region, which has no other store, suspects itself
+	if w.p.Sees("demo", "pos1") || w.p.Sees("demo", "") {
+		t.Fatal("a store that is lost is seen")
+	}
+}
+
 // Epochs near the end of their range, and reports that claim them, move nobody
 // there.
 func TestEpochsFromTheFuture(t *testing.T) {

@@ -57,6 +57,24 @@ func (p *Presence) Status(now beat.Now, id beat.StoreID) (st StoreStatus, ok boo
 	return p.status(now, s), true
 }
 
+// Sees says whether this region has evidence of its own of a host now, or (host "")
+// of what a store's relay says: not where the store is not up (P4), and not while
+// this region suspects itself (I7). What is unknown here is no less seen than
+// before.
+func (p *Presence) Sees(id beat.StoreID, host beat.HostID) bool {
+	s := p.stores[id]
+	switch {
+	case s == nil:
+		return true
+	case p.fleet.state != FleetWell:
+		return false
+	case host == "":
+		return s.session == sessionOpen
+	}
+	h := s.lookup(host)
+	return h == nil || h.state != beat.Covered
+}
+
 // Sessions is how many relays have an open session here.
 func (p *Presence) Sessions() int { return p.sessions }
 
