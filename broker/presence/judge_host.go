@@ -83,6 +83,8 @@ func (p *Presence) sayFlapping(s *store, h *host) {
 	}
 	v := p.hostVerdict(s, h, cond, RelaySays, false)
 	v.At, v.Unadopted = p.now.Wall, h.unadopted
+	// What a node that starts hears of it may have been said, and told, before.
+	v.Old = h.flaps && (!p.settled || h.last() <= p.started.Mono || s.bornAt == p.now.Mono)
 	p.emit(&Decided{Verdict: v})
 }
 
