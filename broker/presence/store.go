@@ -181,14 +181,15 @@ func (s *store) future(r *beat.Report) bool {
 }
 
 // restartGrace takes a report that is answered with a rebirth for the sign of
-// life that it is: of the session that is lost, or of a boot that is new. What
-// an earlier session or boot sent says nothing.
+// life that it is: of the session that is lost, or of a boot of a new disk, whose
+// epochs begin anew. What an earlier session or boot sent says nothing; a node that
+// started since knows few of the boots, and a disk's later boot has a higher epoch.
 func (p *Presence) restartGrace(s *store, r *beat.Report) {
 	if s == nil || s.session != sessionEnded || s.stopped {
 		return
 	}
 	same := r.Boot == s.boot && r.Epoch >= s.epoch
-	fresh := r.Boot != s.boot && !slices.Contains(s.boots, r.Boot)
+	fresh := r.Incarnation != s.incarnation && r.Boot != s.boot && !slices.Contains(s.boots, r.Boot)
 	if (same || fresh) && s.rebirths < maxRebirths {
 		s.rebirths++
 		s.suspectAt = p.now.Mono
