@@ -18,7 +18,7 @@ func (b *Book) adopt(s *step, id ID, k int) {
 		return
 	}
 	delete(b.byID, inc.ID)
-	by := k - s.k
+	by, was := k-s.k, inc.ID
 	inc.ID, inc.K, inc.ByRelay = id, inc.K+by, false
 	b.byID[id] = inc
 	inc.fault.k = max(1, inc.fault.k+by)
@@ -26,14 +26,40 @@ func (b *Book) adopt(s *step, id ID, k int) {
 		inc.recovery.k += by
 		b.after(keepEnded, func() { b.purge(id) })
 	}
+	for _, o := range inc.notices() {
+		o.rename(was, id, by)
+	}
 	b.emit(&Happened{Incident: inc.Incident, Change: Changed})
 }
 
-// toldFromHere says whether a notice of this region names an incident.
+// rename gives an incident of a notice that nobody saw yet another name.
+func (o *outgoing) rename(was, id ID, by int) {
+	for i := range o.notice.Items {
+		if it := &o.notice.Items[i]; it.Incident == was {
+			it.Incident, it.K = id, max(1, it.K+by)
+		}
+	}
+}
+
+// notices are those of this region that name an incident.
+func (i *incident) notices() (all []*outgoing) {
+	for _, s := range [...]*step{i.fault, i.recovery} {
+		if s == nil {
+			continue
+		}
+		for _, o := range [...]*outgoing{s.notice, s.side} {
+			if o != nil {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
+}
+
+// toldFromHere says whether a notice of this region names an incident, but for one
+// that looks at the marks once more before it is claimed.
 func (b *Book) toldFromHere(inc *incident) bool {
-	return len(inc.Told) > 0 || slices.ContainsFunc([]*step{inc.fault, inc.recovery}, func(s *step) bool {
-		return s != nil && (s.notice != nil || s.side != nil)
-	})
+	return len(inc.Told) > 0 || slices.ContainsFunc(inc.notices(), func(o *outgoing) bool { return !o.looks })
 }
 
 // another says whether the name by which the other region, or a mark, knows a
