@@ -12,8 +12,10 @@ import (
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
-// keepMail is how long a letter stays that its writer could not delete.
-const keepMail = 10 * time.Minute
+// keepMail is how long a letter stays that its writer could not delete. Who reads
+// it may have another time by hours or days: then the regions refuse each other's
+// calls, and letters are all that they have. How old a letter is, leases say.
+const keepMail = 14 * 24 * time.Hour
 
 // letter is the document of a letter; its key says the rest.
 type letter struct {

@@ -132,6 +132,15 @@ func TestWhatIsNotItsKeysIsSetAside(t *testing.T) {
 	}
 }
 
+// A letter is no older for a region whose clock is days ahead: what it is dated by
+// is what it names of the leases.
+func TestALetterIsReadByAnotherClock(t *testing.T) {
+	it := record.Mail(&wire.Mail{From: "us-east-1", To: "us-west-2", Term: 1, Seq: 1, Kind: wire.Heard, Body: []byte(`{"news":null}`)}, at)
+	if it.Expired(at.AddDate(0, 0, 10)) || !it.Expired(at.AddDate(0, 1, 0)) {
+		t.Errorf("it expires at %v, and was posted at %v", it.Expires, at)
+	}
+}
+
 // Both regions' items make one history, in any order.
 func TestHistoryIsJoinedInAnyOrder(t *testing.T) {
 	j := &presence.Journal{ID: beat.Identity{Store: "demo", Relay: "r1"}, Incarnation: beat.Incarnation{1}}
