@@ -70,7 +70,9 @@ func (b *Book) outOfSight(inc *incident) bool {
 }
 
 // goesSecond is how long the second of two regions waits for the marks of the first:
-// a claim, a publish, its mark, and the mark's replication.
+// a claim, a publish, its mark, and the mark's replication. It is no longer than a
+// part of takeover: who told the fault, and tells its end, is not to wait until the
+// other one takes that over.
 const goesSecond = 5 * time.Second
 
 // lookLast reads the marks once more before a notice is claimed whose telling this
@@ -93,7 +95,7 @@ func (b *Book) lookLast(o *outgoing) {
 		look()
 		return
 	}
-	b.after(goesSecond, look)
+	b.after(min(goesSecond, b.opt.Takeover/4), look)
 }
 
 // woke takes that this node stood still: what it was to tell then, and the ends of
