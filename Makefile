@@ -75,7 +75,7 @@ mutants: ## break the decision code on purpose, and see that the simulation noti
 .PHONY: chaos
 chaos: tools build ## hurt real processes in every way, mix two releases, and cut a relay's power 1,000 times
 	.ci/release
-	HB_E2E_ROUNDS=1000 $(GOTEST) -v -timeout 90m ./cmd/e2e -run 'AStoreLost|ABrokerThat|HurtWays|FullDisk|PulledCable|Killed|PowerOfAWhole|Standby' -args -chaos
+	HB_E2E_ROUNDS=1000 $(GOTEST) -v -timeout 180m ./cmd/e2e -run 'AStoreLost|ABrokerThat|HurtWays|FullDisk|PulledCable|Killed|PowerOfAWhole|Standby' -args -chaos
 	$(GOTEST) -v -timeout 15m ./cmd/e2e -run TheReleaseBeforeAndThisOne -args -release $(CACHE)/release
 	HB_POWER_CUTS=1000 $(GOTEST) -v -timeout 120m -run TestPowerIsCut ./relay/journal
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,21 @@ func (f *field) configure(r beat.Region, b *server, suffix string, was map[beat.
 		fmt.Sprintf("arn:aws:sns:%s:000000000000:hb-mesh-alerts", r): f.ring.Topic(r),
 		"  - name: log\n    type: log":                               "  - name: programs\n    type: webhook\n    allowPrivate: true\n    url: " + f.seen.url + "\n  - name: log\n    type: log",
 	}, "\nnode: "+string(r)+suffix+times)
+}
+
+// reconfigure changes a word of a configuration, before the next start.
+func (f *field) reconfigure(s *server, old, now string) {
+	f.t.Helper()
+	raw, err := os.ReadFile(s.config)
+	if err == nil && !strings.Contains(string(raw), old) {
+		err = fmt.Errorf("%s does not say %q", s.config, old)
+	}
+	if err == nil {
+		err = os.WriteFile(s.config, []byte(strings.Replace(string(raw), old, now, 1)), 0o600)
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 func other(r beat.Region) beat.Region {

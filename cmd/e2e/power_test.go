@@ -14,6 +14,10 @@ import (
 	"github.com/hb-mesh/hb-mesh/relay/journal/journaltest/powerdisk"
 )
 
+// drainEvery is how many power cuts pass until the relay may hand over what it
+// holds: it lives too shortly in between, and its journal has an end.
+const drainEvery = 50
+
 // shortPowerCuts is how often the short form cuts the relay's power;
 // HB_E2E_ROUNDS changes it.
 const shortPowerCuts = 15
@@ -43,6 +47,10 @@ func TestThePowerOfAWholeRelayIsCutUnderLoad(t *testing.T) {
 	load := newLoad(m.relay)
 	begin, lossy := time.Now(), 0
 	for n := range cuts {
+		if n > 0 && n%drainEvery == 0 {
+			m.drain(l)
+			t.Logf("%d power cuts in %v, %d of them cut something off; %d entries found", n, time.Since(begin).Round(time.Second), lossy, len(l.entries))
+		}
 		if n > 0 {
 			m.relay.start()
 		}
