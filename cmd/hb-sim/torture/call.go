@@ -69,5 +69,11 @@ func (p *process) call(o *link.Call) {
 			}
 			back(r)
 		})
+		if w.bridge.twice {
+			again := w.copyRequest(o.Request)
+			w.after(w.rng.between(10*time.Millisecond, 200*time.Millisecond), func() {
+				q.run2(func() { q.step(&node.Received{Token: 2, Request: again}) })
+			})
+		}
 	}, lost)
 }

@@ -49,7 +49,7 @@ func (t *witness) finish() {
 func (t *witness) merge() {
 	w := t.w
 	for g := range w.tables.carriage {
-		if c := &w.tables.carriage[g]; c.cut || len(c.held) > 0 {
+		if c := &w.tables.carriage[g]; c.cut || c.part > 0 || len(c.held) > 0 {
 			return
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hb-mesh/hb-mesh/broker/incident"
+	"github.com/hb-mesh/hb-mesh/broker/lease"
 	"github.com/hb-mesh/hb-mesh/broker/node"
 	"github.com/hb-mesh/hb-mesh/broker/peer/link"
 	"github.com/hb-mesh/hb-mesh/broker/peer/wire"
@@ -38,12 +39,35 @@ func (w *world) strikeFor(f *schedule.Fault) {
 
 // reaches says that a process reached a moment: what waits for it strikes.
 func (w *world) reaches(p *process, m schedule.Moment) {
-	if m == 0 {
+	if m != 0 {
+		w.comes(m, nil, p.region, p.index%nodesPerRegion)
+	}
+}
+
+// reaches says that a relay reached a moment, of its way to a region. It goes on
+// with next, unless its life is over.
+func (r *relay) reaches(m schedule.Moment, region int, next func()) {
+	if len(r.w.waiting) == 0 {
+		next()
 		return
 	}
+	life := r.life
+	node := 0
+	if p := r.w.active(region); p != nil {
+		node = p.index % nodesPerRegion
+	}
+	r.w.comes(m, r.store, region, node)
+	if r.life == life {
+		r.run(next) // later, if it stands still now
+	}
+}
+
+// comes lets the faults strike that wait for a moment: those about another store
+// than the relay's go on waiting.
+func (w *world) comes(m schedule.Moment, s *store, region, node int) {
 	for i := 0; i < len(w.waiting); i++ {
 		x := &w.waiting[i]
-		if x.fault.On != m || x.until < w.now {
+		if x.fault.On != m || x.until < w.now || s != nil && x.fault.Kind.About() && x.fault.Store != s.index {
 			continue
 		}
 		if x.left--; x.left > 0 {
@@ -51,7 +75,7 @@ func (w *world) reaches(p *process, m schedule.Moment) {
 		}
 		w.cover.moments[m]++
 		f := *x.fault
-		f.Region, f.Node = p.region^f.Region, p.index%nodesPerRegion
+		f.Region, f.Node = region^f.Region, node
 		late := f.Late
 		f.On, f.Nth, f.Late, f.At = 0, 0, 0, w.now+late
 		w.waiting = slices.Delete(w.waiting, i, i+1)
@@ -95,6 +119,18 @@ func momentOf(o node.Out) schedule.Moment {
 		return schedule.Loads
 	case *node.Ready:
 		return schedule.Readies
+	case *lease.Write:
+		return schedule.Renews
+	case *link.Post:
+		return schedule.Posts
+	case *link.ReadMail:
+		return schedule.Fetches
+	case *presence.Journal:
+		return schedule.Archives
+	case *presence.Acked:
+		return schedule.Acks
+	case *presence.Save, *incident.Save:
+		return schedule.Saves
 	default:
 		return 0
 	}

@@ -3,6 +3,7 @@ package torture
 import (
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/schedule"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 	"github.com/hb-mesh/hb-mesh/relay/journal"
 	"github.com/hb-mesh/hb-mesh/relay/roster"
@@ -34,6 +35,7 @@ type relay struct {
 	boot        beat.Boot
 	began       time.Duration // when this boot did, for its monotonic clock
 	skew        time.Duration // what its wall clock is wrong by
+	leaving     bool          // it says goodbye, and stops
 	roster      *roster.Roster
 	links       uplinks
 	ticked      time.Duration // when it looked at its clock last, if it stood still since; else 0
@@ -55,7 +57,7 @@ func (r *relay) virtual(mono time.Duration) time.Duration { return mono + r.bega
 func (r *relay) start() {
 	w := r.w
 	r.life++
-	r.up, r.stalled = true, false
+	r.up, r.stalled, r.leaving = true, false, false
 	r.boot, r.began = beat.Boot(w.rng.bits()), w.now
 	r.armed, r.inbox, r.ticked = never, r.inbox[:0], 0
 	r.roster = roster.New(w.rosterOptions)
@@ -78,7 +80,7 @@ func (r *relay) stop(kill bool) {
 	r.links.drop(kill)
 	if r == r.store.relay { // no till is connected to a copy
 		r.store.relayGone(kill)
-		if kill && len(r.store.twins) == 0 {
+		if kill && !r.leaving && len(r.store.twins) == 0 {
 			r.w.truth.sudden(r.store, -1)
 		}
 	}
@@ -131,7 +133,7 @@ func (r *relay) receive(c *conn, k packet) {
 
 // deliver steps the roster, as package relay's core does.
 func (r *relay) deliver(e roster.Event) {
-	if !r.up || r.stalled {
+	if !r.up || r.stalled || r.leaving {
 		return
 	}
 	r.w.steps++
@@ -188,16 +190,22 @@ func (r *relay) handle(outs []roster.Out) {
 	if len(entries) > 0 {
 		r.wrote = r.w.now
 		r.later(syncAfter, func() {
-			_ = r.disk.Append(entries) // a full disk counts what it refuses
-			r.links.written()
+			r.reaches(schedule.Syncs, 0, func() {
+				_ = r.disk.Append(entries) // a full disk counts what it refuses
+				r.links.written()
+			})
 		})
 	}
 	if changed {
-		r.links.changed()
+		r.reaches(schedule.Changes, 0, r.links.changed)
 	}
 }
 
 func (r *relay) numbers(above beat.Number, jump bool) {
+	r.reaches(schedule.Reserves, 0, func() { r.reserve(above, jump) })
+}
+
+func (r *relay) reserve(above beat.Number, jump bool) {
 	from, to, err := r.disk.ReserveNumbers(above)
 	if err != nil {
 		r.later(2*time.Second, func() { r.numbers(above, jump) })

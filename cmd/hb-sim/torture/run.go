@@ -46,6 +46,9 @@ type Options struct {
 	// Known is a file of seeds whose violation is known, each with what is wrong:
 	// they are no failure, until they hold. "": none.
 	Known string
+	// Enough is how many seeds a range must have to lack nothing: with fewer, what was
+	// not tried is no failure.
+	Enough uint64
 	// First stops at the first violation.
 	First bool
 	// Jobs is how many seeds are played at once; 0: one for each core.
@@ -61,7 +64,7 @@ type Options struct {
 
 // DefaultOptions play DefaultSeeds on all cores.
 func DefaultOptions() Options {
-	return Options{Seeds: DefaultSeeds, Jobs: runtime.NumCPU(), Out: os.Stdout, Now: time.Now}
+	return Options{Seeds: DefaultSeeds, Enough: Enough, Jobs: runtime.NumCPU(), Out: os.Stdout, Now: time.Now}
 }
 
 // Today is the first seed of a day: every day has its own.
@@ -72,7 +75,7 @@ func Today(now time.Time) uint64 {
 }
 
 // Run plays what the options say. It returns ErrViolated where a property did
-// not hold.
+// not hold, ErrLacks where a range of Enough seeds did not try everything.
 func Run(ctx context.Context, o Options) error {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.NumCPU()
@@ -158,6 +161,11 @@ func playRange(ctx context.Context, o *Options) error {
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("torture: %w", err)
+	}
+	if t.played.Load() >= o.Enough {
+		if n := t.sum.lacks(o.Out); n > 0 {
+			return fmt.Errorf("torture: %w: %d things, see LACKS above", ErrLacks, n)
+		}
 	}
 	return nil
 }

@@ -35,6 +35,10 @@ func (w *world) mend(f *schedule.Fault) {
 		s.openPath(f.Region)
 	case schedule.BridgeCut, schedule.BridgeDelay, schedule.BridgeReset:
 		w.bridge.cut, w.bridge.delay, w.bridge.refuse = [2]bool{}, 0, false
+	case schedule.BridgeTwice:
+		w.bridge.twice = false
+	case schedule.LanDelay, schedule.LanHalf, schedule.LanTwice:
+		s.tills[f.Host].mend(f.Kind)
 	case schedule.RegionAlone:
 		w.bridge.alone[f.Region]--
 		for _, s := range w.stores {
@@ -49,13 +53,13 @@ func (w *world) mend(f *schedule.Fault) {
 		}
 	case schedule.LanCut:
 		s.tills[f.Host].plug()
-	case schedule.ReplicationCut, schedule.ReplicationDelay, schedule.ReplicationShuffle:
+	case schedule.ReplicationCut, schedule.ReplicationDelay, schedule.ReplicationShuffle, schedule.ReplicationPart:
 		w.tables.heal(f.Region)
 	case schedule.NodeKill, schedule.NodePower, schedule.NodeDrain, schedule.RegionPower:
 		w.startNodes(f)
 	case schedule.NodeClock:
 		w.process(f).skew = 0
-	case schedule.RelayKill, schedule.RelayPower, schedule.DiskFull, schedule.RelayClone, schedule.RelayClock:
+	case schedule.RelayKill, schedule.RelayPower, schedule.DiskFull, schedule.RelayClone, schedule.RelayClock, schedule.RelayBye:
 		s.relaxRelay(f)
 	case schedule.TableRefuse, schedule.TableThrottle, schedule.TableSlow, schedule.TableLost:
 		w.tables.ailing[f.Region] = ailment{}
@@ -138,6 +142,12 @@ func (w *world) strikeNet(f *schedule.Fault) bool {
 		s.tills[f.Host].reset()
 	case schedule.ReplicationCut:
 		w.tables.carriage[f.Region].cut = true
+	case schedule.BridgeTwice:
+		w.bridge.twice = true
+	case schedule.LanDelay, schedule.LanHalf, schedule.LanTwice:
+		s.tills[f.Host].ail(f)
+	case schedule.ReplicationPart:
+		w.tables.carriage[f.Region].part = f.Arg
 	case schedule.ReplicationDelay:
 		w.tables.carriage[f.Region].delay = f.For / 2
 	case schedule.ReplicationShuffle:
@@ -188,13 +198,15 @@ func (w *world) strikeRelay(f *schedule.Fault) bool {
 	s := w.stores[f.Store]
 	r := s.relay
 	if r == nil {
-		return f.Kind >= schedule.RelayKill && f.Kind <= schedule.RelayClock
+		return f.Kind >= schedule.RelayKill && f.Kind <= schedule.RelayClock || f.Kind == schedule.RelayBye
 	}
 	switch f.Kind {
 	case schedule.RelayKill, schedule.RelayPower:
 		r.stop(f.Kind == schedule.RelayKill)
 	case schedule.RelayStall:
 		r.stall(f.For)
+	case schedule.RelayBye:
+		r.bye(f.Arg == 1)
 	case schedule.DiskLost:
 		r.reboot(newDisk(&w.rng))
 	case schedule.DiskFull:
@@ -233,7 +245,7 @@ func (s *store) relaxRelay(f *schedule.Fault) {
 		return
 	}
 	switch f.Kind {
-	case schedule.RelayKill, schedule.RelayPower:
+	case schedule.RelayKill, schedule.RelayPower, schedule.RelayBye:
 		if !r.up {
 			r.start()
 		}

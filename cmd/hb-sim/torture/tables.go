@@ -2,6 +2,8 @@ package torture
 
 import (
 	"errors"
+	"hash/fnv"
+	"io"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/hb-mesh/hb-mesh/broker/record"
 	"github.com/hb-mesh/hb-mesh/broker/setting"
 	"github.com/hb-mesh/hb-mesh/broker/table"
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/schedule"
 )
 
 // tableTimeout is how long a broker waits for a call of the table.
@@ -29,6 +32,7 @@ type ailment struct {
 // carriage is how items get from one replica to the other.
 type carriage struct {
 	cut     bool
+	part    int // of the items, from 1, that is cut; 0: none
 	held    []*row
 	delay   time.Duration
 	shuffle bool // each item takes a time of its own, up to delay
@@ -64,14 +68,24 @@ func (t *tables) reset() {
 		t.replicas[i].reset()
 		t.ailing[i] = ailment{}
 		c := &t.carriage[i]
-		c.cut, c.held, c.delay, c.shuffle = false, c.held[:0], 0, false
+		c.cut, c.part, c.held, c.delay, c.shuffle = false, 0, c.held[:0], 0, false
 	}
+}
+
+// holds says whether a row does not get to the other replica.
+func (c *carriage) holds(r *row) bool { return c.cut || c.part > 0 && r.part() == c.part }
+
+// part is that of the replication that an item is in, whatever its version.
+func (r *row) part() int {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, r.item.PK+" "+r.item.SK) // it does not fail
+	return 1 + int(h.Sum32()%schedule.Parts)
 }
 
 // carry takes a row to the other region.
 func (t *tables) carry(from int, r *row) {
 	c := &t.carriage[from]
-	if c.cut {
+	if c.holds(r) {
 		c.held = append(c.held, r)
 		return
 	}
@@ -86,7 +100,7 @@ func (t *tables) carry(from int, r *row) {
 }
 
 func (t *tables) arrive(from int, r *row) {
-	if c := &t.carriage[from]; c.cut {
+	if c := &t.carriage[from]; c.holds(r) {
 		c.held = append(c.held, r)
 		return
 	}
@@ -100,7 +114,7 @@ func (t *tables) arrive(from int, r *row) {
 // order of its own.
 func (t *tables) heal(from int) {
 	c := &t.carriage[from]
-	c.cut, c.delay, c.shuffle = false, 0, false
+	c.cut, c.part, c.delay, c.shuffle = false, 0, 0, false
 	held := c.held
 	c.held = nil
 	for _, r := range held {

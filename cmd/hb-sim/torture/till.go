@@ -45,6 +45,10 @@ type till struct {
 	shadow bool
 	// failing: it says that it is unwell.
 	failing bool
+	// delay is what its packets take longer, of which none overtakes another until
+	// last; twice: its beats arrive twice; half: nothing gets back to it.
+	delay, last time.Duration
+	twice, half bool
 }
 
 func (t *till) source() roster.Source { return roster.Source{Conn: t.conn, Addr: t.addr} }
@@ -115,12 +119,15 @@ func (t *till) publish(r *relay) {
 // lan brings an event to the relay. A goodbye overtakes nothing: it is said when the
 // last beat was answered.
 func (t *till) lan(r *relay, e roster.Event) {
-	d := t.w.rng.between(500*time.Microsecond, 4*time.Millisecond)
+	d := t.takes(t.w.rng.between(500*time.Microsecond, 4*time.Millisecond))
 	if _, last := e.(*roster.Bye); last {
 		d = max(d, t.arrives-t.w.now)
 	}
 	t.arrives = t.w.now + d
 	r.later(d, func() { r.deliver(e) })
+	if _, ok := e.(*roster.Beat); ok && t.twice {
+		r.later(t.takes(t.w.rng.between(5*time.Millisecond, 50*time.Millisecond)), func() { r.deliver(e) })
+	}
 }
 
 // post beats to a region, and to the other if that is no answer: at once where
@@ -190,7 +197,7 @@ func (t *till) hangUp(crash bool) {
 	if !crash {
 		d = t.interval * 3 / 2 // its keepalive is its interval
 	}
-	r.later(d, func() { r.deliver(&roster.Closed{From: from}) })
+	r.later(t.takes(d), func() { r.deliver(&roster.Closed{From: from}) })
 }
 
 // bye stops the till on purpose.
@@ -208,7 +215,7 @@ func (t *till) bye() {
 	from := t.source()
 	t.lan(r, &roster.Bye{From: from, Host: t.id})
 	if t.conn != 0 {
-		r.later(5*time.Millisecond, func() { r.deliver(&roster.Closed{From: from, Clean: true}) })
+		r.later(t.takes(5*time.Millisecond), func() { r.deliver(&roster.Closed{From: from, Clean: true}) })
 		t.conn = 0
 	}
 }
@@ -218,7 +225,7 @@ func (t *till) move(to way) {
 	t.w.truth.hostMoves(t, to)
 	if r := t.store.relay; t.conn != 0 && r != nil && r.up {
 		from := t.source()
-		r.later(time.Millisecond, func() { r.deliver(&roster.Closed{From: from, Clean: true}) })
+		r.later(t.takes(time.Millisecond), func() { r.deliver(&roster.Closed{From: from, Clean: true}) })
 	}
 	t.conn, t.way = 0, to
 	t.prefers = int(to & 1)

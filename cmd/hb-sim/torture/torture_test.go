@@ -2,6 +2,7 @@ package torture_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,29 @@ func TestSeedsHoldEveryProperty(t *testing.T) {
 	o.From, o.Seeds = &first, fewSeeds
 	if out, err := play(t, o); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// A range that is long enough must try everything; a short one need not.
+func TestARangeThatIsLongEnoughLacksNothing(t *testing.T) {
+	first := uint64(1)
+	o := torture.DefaultOptions()
+	o.From, o.Seeds, o.Jobs = &first, 4, 1
+	if out, err := play(t, o); err != nil {
+		t.Errorf("a short range: %v\n%s", err, out)
+	}
+	o.Enough = 4
+	out, err := play(t, o)
+	if !errors.Is(err, torture.ErrLacks) {
+		t.Fatalf("got %v, want that 4 schedules lack something", err)
+	}
+	for _, line := range []string{
+		"LACKS isolation had nothing to judge\n", "LACKS disk-full never struck\n", "LACKS host-crash never struck by itself\n",
+		"LACKS no fault struck at the moment \"archive\"\n",
+	} {
+		if !strings.Contains(out, line) {
+			t.Errorf("%q is not said:\n%s", line, out)
+		}
 	}
 }
 

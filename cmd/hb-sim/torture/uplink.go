@@ -3,6 +3,7 @@ package torture
 import (
 	"time"
 
+	"github.com/hb-mesh/hb-mesh/cmd/hb-sim/torture/schedule"
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 	"github.com/hb-mesh/hb-mesh/relay/roster"
 	"github.com/hb-mesh/hb-mesh/relay/wan"
@@ -57,6 +58,7 @@ type uplink struct {
 	known   bool          // the region acked this incarnation in this boot
 	lastAck time.Duration
 	open    bool
+	bye     bool // it said goodbye
 
 	gen   int           // what an older one began ends in nothing
 	armed time.Duration // when it looks again; 0: never
@@ -82,8 +84,17 @@ func (l *uplink) dialAfter(d time.Duration) {
 	})
 }
 
-// dial opens a connection under an epoch of its own.
 func (l *uplink) dial() {
+	gen := l.gen
+	l.u.r.reaches(schedule.Reserves, l.to, func() {
+		if l.gen == gen && l.conn == nil && !l.u.r.leaving {
+			l.connect()
+		}
+	})
+}
+
+// connect opens a connection under an epoch of its own.
+func (l *uplink) connect() {
 	u := l.u
 	r := u.r
 	e, err := r.disk.NextEpoch(l.exceed)
@@ -155,7 +166,12 @@ func (l *uplink) take(k packet) {
 	switch k.kind {
 	case packetConnack:
 		l.session = wan.NewSession(times(), l.conn.death.Incarnation, l.conn.death.Epoch)
-		l.send(beat.Birth)
+		s := l.session
+		l.u.r.reaches(schedule.Births, l.to, func() {
+			if l.session == s {
+				l.send(beat.Birth)
+			}
+		})
 	case packetEnd:
 		l.lost()
 	case packetPuback:
@@ -220,9 +236,8 @@ func (l *uplink) ack(a beat.Ack) {
 		}
 	}
 	if a.Through > 0 {
-		u.r.w.truth.freed(u.r, a.Through)
-		_ = d.Free(a.Through) // they are sent again
-		u.courier.Taken(l.to, a.Through)
+		u.r.reaches(schedule.Frees, l.to, func() { l.free(a) })
+		return
 	}
 	u.look()
 }
@@ -291,6 +306,9 @@ func (l *uplink) look() {
 	}
 	now := l.u.r.w.now
 	switch {
+	case l.u.r.leaving:
+		l.part()
+		return
 	case l.u.r.disk.Incarnation() != s.Incarnation:
 		l.conn.close(true)
 		l.over(true)
@@ -308,13 +326,6 @@ func (l *uplink) look() {
 		next = min(next, at)
 	}
 	l.arm(next)
-}
-
-// turn says whether it is this region's turn to get entries.
-func (l *uplink) turn() bool {
-	due, _ := l.u.courier.Due(l.to, l.u.r.w.now)
-	depth, _ := l.u.r.disk.Backlog()
-	return due && depth > 0
 }
 
 // arm lets the uplink look again, unless it does so earlier.
@@ -361,31 +372,6 @@ func (l *uplink) send(kind beat.Kind) {
 	}
 	l.conn.up(k)
 	l.arm(w.now + ackTimeout)
-}
-
-// addJournal adds a batch of the journal to a report, and says how many bytes it
-// takes.
-func (l *uplink) addJournal(rep *beat.Report) int {
-	r, w, courier := l.u.r, l.u.r.w, l.u.courier
-	rep.Journal, _ = r.disk.Batch(0, l.limit.Room(beat.MaxReport/2), beat.MaxBatch)
-	n := len(rep.Journal)
-	switch {
-	case n > 0:
-		last := rep.Journal[n-1]
-		courier.Left(l.to, max(last.Number, last.Until), w.now)
-		w.truth.left(r, rep.Incarnation, rep.Journal)
-	case l.limit.Halved(): // the oldest entry alone is more than the half
-		l.silence()
-	default:
-		courier.Block(l.to, w.now+reportEvery)
-	}
-	return n * entrySize // about
-}
-
-// silence keeps the journal from a region that refuses it.
-func (l *uplink) silence() {
-	l.limit, l.silent = wan.Limiter{}, l.u.r.w.now+wan.Silence
-	l.u.courier.Block(l.to, l.silent)
 }
 
 // witness is what the relay tells the other region of this one.

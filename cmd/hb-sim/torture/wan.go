@@ -320,6 +320,9 @@ func (p *process) report(c *conn, k packet) {
 	if c.report = k.raw; c.birth == nil {
 		c.birth = k.raw
 	}
+	if r.Kind == beat.Goodbye {
+		p.w.truth.goodbye(c.path.relay, p.region, r.Restart)
+	}
 	p.step(&presence.Report{Conn: c.id, Report: r})
 	if c.brokerOpen {
 		c.send(down, packet{kind: packetPuback, seq: k.seq})
@@ -374,6 +377,8 @@ type bridge struct {
 	delay time.Duration
 	// refuse: connections are reset at once.
 	refuse bool
+	// twice: what is asked arrives twice.
+	twice bool
 }
 
 // cuts says whether what a region sends is lost.

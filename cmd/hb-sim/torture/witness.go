@@ -140,6 +140,13 @@ func (t *witness) cable(h *till, cut bool) {
 	t.truth.Cable(t.w.now, h.store.index, h.index, cut)
 }
 
+// goodbye says that a region takes a relay's goodbye.
+func (t *witness) goodbye(r *relay, region int, restart bool) {
+	if r == r.store.relay {
+		t.truth.Leaves(t.w.now, r.store.index, region, restart)
+	}
+}
+
 func (t *witness) connects(r *relay, _ int) {
 	t.truth.Now(t.w.now)
 	t.truth.Connects(r.store.index)
@@ -228,6 +235,8 @@ var classes = [schedule.Kinds]truth.Class{ //nolint:gochecknoglobals // a consta
 	schedule.TableLost: truth.Table, schedule.ChannelFail: truth.Channel, schedule.ChannelSlow: truth.Channel, schedule.ChannelLost: truth.Channel,
 	schedule.Silence: truth.Word, schedule.Hours: truth.Word, schedule.Maintenance: truth.Word, schedule.Pin: truth.Word, schedule.Ack: truth.Word,
 	schedule.BridgeReset: truth.Bridge, schedule.RegionAlone: truth.Bridge, schedule.StaleWill: truth.Harmless, schedule.StaleLan: truth.Harmless,
+	schedule.RelayBye: truth.Outage, schedule.LanDelay: truth.Harmless, schedule.LanHalf: truth.Outage, schedule.LanTwice: truth.Harmless,
+	schedule.BridgeTwice: truth.Harmless, schedule.ReplicationPart: truth.Table,
 }
 
 // strikes tells of a fault that begins.
@@ -235,7 +244,7 @@ func (t *witness) strikes(f *schedule.Fault) {
 	now := t.w.now
 	t.w.cover.struck = append(t.w.cover.struck, f.Kind)
 	t.truth.Strikes(truth.Strike{At: now, For: f.For, Class: classes[f.Kind], Region: f.Region,
-		Carries: f.Kind >= schedule.ReplicationCut && f.Kind <= schedule.ReplicationShuffle, Alone: f.Kind == schedule.RegionAlone, Pins: f.Kind == schedule.Pin, Store: f.Store, Many: count(f, schedule.Mass), Times: count(f, schedule.HostFlaps)})
+		Carries: f.Kind >= schedule.ReplicationCut && f.Kind <= schedule.ReplicationShuffle || f.Kind == schedule.ReplicationPart, Alone: f.Kind == schedule.RegionAlone, Pins: f.Kind == schedule.Pin, Store: f.Store, Many: count(f, schedule.Mass), Times: count(f, schedule.HostFlaps)})
 	switch f.Kind { //nolint:exhaustive // the others are told otherwise
 	case schedule.Silence:
 		t.truth.Says(now, now+f.For, f.Store, truth.Silenced, f.Region)

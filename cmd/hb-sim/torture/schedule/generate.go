@@ -32,8 +32,11 @@ func Generate(seed uint64, s *Schedule) {
 	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6862_6d65_7368)), s: s} //nolint:gosec // a seed decides everything
 	s.Seed, s.Wall = seed, time.Time{}
 	s.Stores, s.Faults = s.Stores[:0], s.Faults[:0]
-	if !g.special() {
-		g.usual()
+	if x := fresh(s); !x.instead() {
+		if !g.special() {
+			g.usual()
+		}
+		x.more()
 	}
 	s.settle()
 }
@@ -207,7 +210,7 @@ func (g *generator) around(from time.Duration, n int) {
 
 // await lets a fault strike at a moment of the mesh, not at an instant.
 func (g *generator) await(f *Fault) {
-	f.On, f.Nth = 1+Moment(g.IntN(int(Moments)-1)), 1+g.IntN(3) //nolint:gosec // a few
+	f.On, f.Nth = 1+Moment(g.IntN(int(usualMoments)-1)), 1+g.IntN(3) //nolint:gosec // a few
 	if f.On == Loads || f.On == Readies {
 		f.Nth = 1
 	}
@@ -267,7 +270,7 @@ func (g *generator) outage() Fault {
 	return g.shape(kinds[g.IntN(len(kinds))])
 }
 
-func (g *generator) fault() Fault { return g.shape(1 + Kind(g.IntN(int(Kinds)-1))) }
+func (g *generator) fault() Fault { return g.shape(1 + Kind(g.IntN(int(usualKinds)-1))) }
 
 // shape fills in what a kind needs.
 func (g *generator) shape(k Kind) Fault {
@@ -294,6 +297,11 @@ func (g *generator) shape(k Kind) Fault {
 		}
 	case RelayClone, Pin:
 		f.Arg = g.IntN(2)
+	case RelayBye:
+		f.Arg = g.IntN(2)
+		f.For = max(f.For, leaving)
+	case ReplicationPart:
+		f.Arg = 1 + g.IntN(Parts)
 	case TableThrottle, TableLost:
 		f.Arg = 20 + g.IntN(80)
 	case Mass:

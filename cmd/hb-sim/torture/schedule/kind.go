@@ -1,5 +1,7 @@
 package schedule
 
+import "strings"
+
 // Kind is one letter of the fault alphabet.
 type Kind uint8
 
@@ -59,14 +61,31 @@ const (
 	StaleWill // wills and reports of closed sessions come once more
 	StaleLan  // wills, byes and closes of closed LAN connections, and of strangers
 
+	// What follows is drawn by fresh alone.
+
+	RelayBye // it stops on purpose: Arg 0 for good, 1 for a moment
+	LanDelay // what a till says takes longer
+	LanHalf  // nothing gets back to a till
+	LanTwice // what it says arrives twice
+	BridgeTwice
+	ReplicationPart // of Region, the items of one part of four: Arg
+
 	Kinds
+)
+
+// usualKinds and usualMoments are before the first that fresh alone draws: what a
+// seed draws without it stays as it is.
+const (
+	usualKinds   = RelayBye
+	usualMoments = Renews
 )
 
 // shape is what a kind needs.
 type shape struct {
 	name string
 	// has names what it is about: r a region, n a node of it, s a store, h a
-	// host of it, c a channel, a a number, w a way, d a direction, b a boot.
+	// host of it, c a channel, a a number, w a way, d a direction, b a boot, l how long it
+	// leaves.
 	has string
 }
 
@@ -87,6 +106,8 @@ var shapes = [Kinds]shape{
 	StorePower: {"store-power", "s"}, Mass: {"mass", "a"},
 	Silence: {"silence", "sr"}, Hours: {"hours", "sr"}, Maintenance: {"maintenance", "sr"}, Pin: {"pin", "sra"}, Ack: {"ack", "sr"},
 	StaleWill: {"stale-will", "s"}, StaleLan: {"stale-lan", "h"},
+	RelayBye: {"relay-bye", "sl"}, LanDelay: {"lan-delay", "h"}, LanHalf: {"lan-half", "h"}, LanTwice: {"lan-twice", "h"},
+	BridgeTwice: {"bridge-twice", ""}, ReplicationPart: {"replication-part", "ra"},
 }
 
 func (k Kind) String() string {
@@ -123,9 +144,33 @@ const (
 	Loads                       // a node that became active loads the table
 	Readies                     // and is ready
 
+	// What follows is drawn by fresh alone.
+
+	Renews   // a node renews its lease, or takes it
+	Posts    // a region writes a letter
+	Fetches  // it reads those that it got
+	Archives // it writes a relay's journal into the history
+	Acks     // it acks a birth, or what it wrote there
+	Saves    // it writes what it knows of a store, or a fault
+	Reserves // a relay reserves an epoch, or numbers
+	Syncs    // its disk writes what its journal got
+	Births   // it sends the first report of a connection
+	Changes  // it says that a host or its LAN changed
+	Frees    // it lets go of what was acked
+
 	Moments
 )
 
-var momentNames = [Moments]string{"", "decide", "ask", "forward", "claim", "publish", "told", "mark", "look", "load", "ready"}
+var momentNames = [Moments]string{
+	"", "decide", "ask", "forward", "claim", "publish", "told", "mark", "look", "load", "ready",
+	"renew", "post", "fetch", "archive", "ack", "save", "reserve", "sync", "birth", "change", "free",
+}
+
+// OfRelay says whether it is a relay that comes to a moment: a fault about a store
+// waits for that store's.
+func (m Moment) OfRelay() bool { return m >= Reserves }
+
+// About says whether a kind is about one store, or a host of it.
+func (k Kind) About() bool { return strings.ContainsAny(shapes[k%Kinds].has, "sh") }
 
 func (m Moment) String() string { return momentNames[m%Moments] }

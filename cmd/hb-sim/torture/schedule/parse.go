@@ -129,6 +129,8 @@ func (p *line) field(f *Fault, what rune) {
 		f.Arg = p.index(directionNames)
 	case 'b':
 		f.Arg = p.index(bootNames)
+	case 'l':
+		f.Arg = p.index(leaveNames)
 	default:
 		f.Arg = p.number("", "", 0)
 	}

@@ -44,6 +44,12 @@ func (h Opening) Closes() bool { return h.Zone != "" }
 // Patience is how long a fault waits for its moment; then it does not strike.
 const Patience = 60 * time.Second
 
+// Parts are what a cut of a part of the replication cuts the items into.
+const Parts = 4
+
+// leaving is longer than a relay takes to say goodbye.
+const leaving = 10 * time.Second
+
 // Fault strikes at an instant, or at a moment of the mesh after it, and ends
 // For later (0: it does not end, or has no end). Indices count from 0.
 type Fault struct {

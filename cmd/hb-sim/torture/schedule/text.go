@@ -17,6 +17,7 @@ var (
 	channelNames   = []string{"people", "program"}
 	directionNames = []string{"both", "up", "down"}
 	bootNames      = []string{"other-boot", "same-boot"}
+	leaveNames     = []string{"for-good", "to-restart"}
 )
 
 // String is the schedule as a text that Parse reads.
@@ -85,6 +86,8 @@ func (f *Fault) String() string {
 			b.WriteString(directionNames[f.Arg%len(directionNames)])
 		case 'b':
 			b.WriteString(bootNames[f.Arg&1])
+		case 'l':
+			b.WriteString(leaveNames[f.Arg&1])
 		default:
 			b.WriteString(strconv.Itoa(f.Arg))
 		}
@@ -139,6 +142,9 @@ func (s *Schedule) check() error {
 		}
 		if f.Kind == Hours && s.Stores[f.Store].Opens.Closes() {
 			return fmt.Errorf("fault %d (%s) is about a store that has hours", i+1, f.Kind)
+		}
+		if f.Kind == ReplicationPart && (f.Arg < 1 || f.Arg > Parts) {
+			return fmt.Errorf("fault %d (%s) is about a part of %d", i+1, f.Kind, Parts)
 		}
 	}
 	return nil

@@ -51,13 +51,21 @@ func (t *Truth) mustEnd(x *Told) bool {
 		return x.Kind == "region-down" && t.regionsWell(x.At)
 	}
 	st := &t.stores[x.Store]
-	// Two relays or computers tell two stories (P14, L1), a torn disk forgot one
-	// (L2), and what flaps is quiet for ten minutes (I8).
-	if st.odd || st.torn(x.At, t.End) || x.Host >= 0 && len(st.hosts[x.Host].two.spans) > 0 || t.changes(x.Store, x.Host, t.End) >= 4 {
+	if x.Kind == "conflict" {
+		from := t.conflictEnds(st)
+		return from != never && t.heldEnd(x.Store, x.Channel, from, t.deadline(from, recoveryBound, x.Channel)) <= t.End
+	}
+	// Two relays or computers tell two stories (P14, L1), and a torn disk forgot one
+	// (L2).
+	if st.odd || st.torn(x.At, t.End) || x.Host >= 0 && len(st.hosts[x.Host].two.spans) > 0 {
 		return false
 	}
 	from := max(x.At, t.lastBad(x.Store, x.Host, t.End))
+	if from != never && (x.Kind == "flapping" || t.changes(x.Store, x.Host, t.End) >= 4) {
+		from = t.calmFrom(from, flapsFor) // it is quiet for so long (I8)
+	}
 	switch x.Kind {
+	case "flapping":
 	case "store-down", "relay-dead", "host-missing", "store-lan", "did-not-come-up":
 	case "host-failing":
 		if k := &st.hosts[x.Host].failing; k.held(x.At, t.End, 0) && len(k.spans) > 0 {

@@ -179,7 +179,7 @@ func (t *Truth) untrue(x *Told, from time.Duration) string {
 	}
 	switch x.Kind {
 	case "store-down", "relay-dead":
-		if !t.out(x.Store, from, x.At) {
+		if !t.out(x.Store, from, x.At) || t.excused(st, from, x.At) {
 			return "down"
 		}
 		if x.Kind == "relay-dead" && !slices.ContainsFunc(st.hosts, func(h host) bool { return h.direct || h.moved }) {

@@ -157,6 +157,11 @@ func (t *Truth) loss() {
 		}
 		if st.relayed {
 			for _, d := range st.silent() {
+				if l := st.leftIn(d); l != nil { // it promised to return (P10)
+					if d.from = t.backBy(st, l); d.from >= d.until {
+						continue
+					}
+				}
 				if d.from > 0 {
 					t.mustTell(s, -1, d, d.from, st.bound(d.from))
 				}

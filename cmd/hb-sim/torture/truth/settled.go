@@ -77,6 +77,7 @@ func (t *Truth) convergence() {
 	}
 	t.remembered()
 	t.openAtEnd()
+	t.conflictsOver()
 	t.connections()
 	t.emptied()
 }
@@ -97,6 +98,9 @@ func (t *Truth) remembered() {
 		if !st.relayed || !st.down.on() || !t.calm(s) || st.down.spans[len(st.down.spans)-1].from > t.End-healed ||
 			st.down.spans[len(st.down.spans)-1].from < settledAt {
 			continue
+		}
+		if l, _ := st.left(st.down.spans[len(st.down.spans)-1]); l != nil {
+			continue // it said goodbye
 		}
 		for g := range t.region {
 			if st.path[g].held(0, t.End, 0) {

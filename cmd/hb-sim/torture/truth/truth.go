@@ -119,6 +119,7 @@ type store struct {
 	connects []time.Duration
 	starts   []time.Duration // of its relay's process
 	stands   track           // its relay stands still
+	leaves   []leave         // goodbyes of its relay
 }
 
 // lost is a transition that a channel took, whose answer got lost.
@@ -194,7 +195,7 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 	}
 	s := &t.stores[len(t.stores)-1]
 	// Only memory is used again: what was known of another schedule must not be.
-	*s = store{relayed: relayed, down: s.down, two: s.two, path: s.path, cut: s.cut, full: s.full, hosts: s.hosts[:0], said: s.said[:0], connects: s.connects[:0], sudden: s.sudden[:0], starts: s.starts[:0], stands: s.stands}
+	*s = store{relayed: relayed, down: s.down, two: s.two, path: s.path, cut: s.cut, full: s.full, hosts: s.hosts[:0], said: s.said[:0], connects: s.connects[:0], leaves: s.leaves[:0], sudden: s.sudden[:0], starts: s.starts[:0], stands: s.stands}
 	s.two.reset()
 	s.stands.reset()
 	s.down.reset()
