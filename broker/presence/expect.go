@@ -112,6 +112,19 @@ func (s *store) absent(h *host) bool {
 		(h.declared || h.number != 0 && h.seen.regular())
 }
 
+// await notes which hosts are absent, and says whether any is, and whether one is
+// that was not: a relay with an empty disk lists nobody, and who was there is waited
+// for as long as who never came.
+func (s *store) await() (hosts, more bool) {
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		absent := s.absent(h)
+		hosts, more = hosts || absent, more || absent && !h.awaited
+		h.awaited = absent
+	}
+	return hosts, more
+}
+
 // judgeExpected says what ought to have come by now, and never did. Where there
 // is another region, it never came there either.
 func (p *Presence) judgeExpected(s *store) {
@@ -120,14 +133,17 @@ func (p *Presence) judgeExpected(s *store) {
 	if !store && s.session != sessionOpen && s.relay != "" {
 		return // nobody can look into it now
 	}
-	hosts := !store && slices.ContainsFunc(s.hosts, func(h host) bool { return s.absent(&h) })
+	hosts, more := false, false
+	if !store {
+		hosts, more = s.await()
+	}
 	if !p.settled || !store && !hosts {
 		if p.settled {
 			s.expect = nil
 		}
 		return
 	}
-	if e := s.expect; e == nil || e.version != s.version() || e.store != store {
+	if e := s.expect; e == nil || e.version != s.version() || e.store != store || more {
 		s.expect = &expectation{version: s.version(), store: store, since: p.now.Wall, askAt: p.now.Mono}
 		s.expect.until = s.comesUp(p.now.Wall, s.comeUp())
 	}

@@ -41,6 +41,7 @@ type host struct {
 	direct beat.HostState
 	// The other region's direct way: it may hold one; and its last verdict,
 	// which counts while the store has no session here.
+	awaited   bool // it is absent, and waited for
 	theirWay  bool
 	forwarded Condition
 

@@ -153,9 +153,21 @@ func (w *world) hours(region int, s *store, zone string, from, to int) {
 	w.declare(region, s, &setting.Declaration{Timezone: zone, Hours: week})
 }
 
+// declareHosts declares each host of a store but the strays: nobody else pages
+// people.
+func (w *world) declareHosts(region int, s *store, spec *schedule.Store) {
+	hosts := map[beat.HostID]setting.DeclaredHost{}
+	for i, t := range s.tills {
+		if !spec.Hosts[i].Stray {
+			hosts[t.id] = setting.DeclaredHost{}
+		}
+	}
+	w.declare(region, s, &setting.Declaration{Hosts: hosts})
+}
+
 // declare says what an operator declares of a store.
 func (w *world) declare(region int, s *store, d *setting.Declaration) {
-	adopt := true
+	adopt := len(d.Hosts) == 0
 	s.declared = true
 	d.AutoAdopt, d.ComeUp = &adopt, comeUp.String()
 	w.say(region, setting.Setting{Kind: setting.Declared, ID: string(s.id), Store: d})

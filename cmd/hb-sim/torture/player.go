@@ -91,6 +91,7 @@ func (p *player) run(s *schedule.Schedule) {
 	for _, q := range w.processes {
 		w.at(w.rng.between(0, time.Second), q.start)
 	}
+	w.inventory = s.Inventory()
 	for i := range s.Stores {
 		w.open(i, &s.Stores[i])
 	}
@@ -153,6 +154,9 @@ func (w *world) open(i int, spec *schedule.Store) {
 		w.at(w.rng.between(2*time.Second, 5*time.Second), t.start)
 	}
 	w.stores = append(w.stores, s)
+	if w.inventory {
+		w.at(declaredAt, func() { w.declareHosts(i&1, s, spec) })
+	}
 	if o := &spec.Opens; o.Closes() {
 		w.at(declaredAt, func() { w.hours(i&1, s, o.Zone, o.From, o.To) })
 	}

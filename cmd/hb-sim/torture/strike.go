@@ -298,6 +298,11 @@ func (w *world) strikePeople(f *schedule.Fault) {
 		t.bye()
 	case schedule.HostMove:
 		t.move(way(f.Arg)) //nolint:gosec // one of four
+	case schedule.HostComes:
+		if t.way == byNobody {
+			t.way, t.prefers = way(f.Arg), f.Arg&1 //nolint:gosec // one of four
+			t.start()
+		}
 	case schedule.HostTwice:
 		d := t.double()
 		s.doubles = append(s.doubles, d)

@@ -17,6 +17,7 @@ const (
 	byHTTP
 	byDirect // to region 0 first
 	byOther  // to region 1 first
+	byNobody // it is not there
 )
 
 func (y way) direct() bool { return y >= byDirect }
@@ -55,6 +56,9 @@ func (t *till) source() roster.Source { return roster.Source{Conn: t.conn, Addr:
 
 // start lets the till live: it beats at once.
 func (t *till) start() {
+	if t.way == byNobody {
+		return
+	}
 	t.life++
 	t.alive = true
 	t.w.truth.hostUp(t)

@@ -165,10 +165,10 @@ func (l *uplink) take(k packet) {
 	w := l.u.r.w
 	switch k.kind {
 	case packetConnack:
-		l.session = wan.NewSession(times(), l.conn.death.Incarnation, l.conn.death.Epoch)
-		s := l.session
+		c := l.conn
 		l.u.r.reaches(schedule.Births, l.to, func() {
-			if l.session == s {
+			if l.conn == c {
+				l.session = wan.NewSession(times(), c.death.Incarnation, c.death.Epoch)
 				l.send(beat.Birth)
 			}
 		})

@@ -32,6 +32,9 @@ func (t *witness) begin(s *schedule.Schedule) {
 	t.truth.Clock(t.w.base, comeUp)
 	for i := range s.Stores {
 		t.truth.AddStore(s.Stores[i].Relay, len(s.Stores[i].Hosts))
+		for h, spec := range s.Stores[i].Hosts {
+			t.truth.Declared(declaredAt, i, h, spec.Way == schedule.Never, spec.Stray)
+		}
 		if o := &s.Stores[i].Opens; o.Closes() {
 			t.truth.Opens(i, o.Zone, o.From, o.To, i&1)
 		}
@@ -236,7 +239,7 @@ var classes = [schedule.Kinds]truth.Class{ //nolint:gochecknoglobals // a consta
 	schedule.Silence: truth.Word, schedule.Hours: truth.Word, schedule.Maintenance: truth.Word, schedule.Pin: truth.Word, schedule.Ack: truth.Word,
 	schedule.BridgeReset: truth.Bridge, schedule.RegionAlone: truth.Bridge, schedule.StaleWill: truth.Harmless, schedule.StaleLan: truth.Harmless,
 	schedule.RelayBye: truth.Outage, schedule.LanDelay: truth.Harmless, schedule.LanHalf: truth.Outage, schedule.LanTwice: truth.Harmless,
-	schedule.BridgeTwice: truth.Harmless, schedule.ReplicationPart: truth.Table,
+	schedule.BridgeTwice: truth.Harmless, schedule.ReplicationPart: truth.Table, schedule.HostComes: truth.Harmless,
 }
 
 // strikes tells of a fault that begins.

@@ -45,6 +45,9 @@ type world struct {
 	nodeOptions   node.Options
 	rosterOptions roster.Options
 
+	// inventory: operators declare each host of each store.
+	inventory bool
+
 	steady  bool // nothing happens, and nothing may be saved
 	spelled bool // messages between the regions are really written and read
 	tracing bool

@@ -14,6 +14,7 @@ const (
 	novelBesideSeeds = 24
 	momentSeeds      = 50
 	longSeeds        = 12
+	absentSeeds      = 14
 	moreSeeds        = 100
 )
 
@@ -29,7 +30,7 @@ func (g *generator) instead() bool {
 	for _, c := range [...]struct {
 		seeds int
 		make  func()
-	}{{novelSeeds, g.novelAlone}, {novelBesideSeeds, g.novelBeside}, {momentSeeds, g.atMoment}, {longSeeds, g.longHours}} {
+	}{{novelSeeds, g.novelAlone}, {novelBesideSeeds, g.novelBeside}, {momentSeeds, g.atMoment}, {longSeeds, g.longHours}, {absentSeeds, g.absent}} {
 		if p < c.seeds {
 			c.make()
 			return true
@@ -61,8 +62,10 @@ func (g *generator) more() {
 	g.s.Faults = append(g.s.Faults, f)
 }
 
-// novel is a fault of a kind that came last.
-func (g *generator) novel() Fault { return g.shape(usualKinds + Kind(g.IntN(int(Kinds-usualKinds)))) }
+// novel is a fault of a kind that came last, and strikes any mesh.
+func (g *generator) novel() Fault {
+	return g.shape(usualKinds + Kind(g.IntN(int(HostComes-usualKinds))))
+}
 
 func (g *generator) novelAlone() {
 	g.open()

@@ -69,6 +69,7 @@ const (
 	LanTwice // what it says arrives twice
 	BridgeTwice
 	ReplicationPart // of Region, the items of one part of four: Arg
+	HostComes       // a host that never was there comes, by a way: Arg
 
 	Kinds
 )
@@ -107,7 +108,7 @@ var shapes = [Kinds]shape{
 	Silence: {"silence", "sr"}, Hours: {"hours", "sr"}, Maintenance: {"maintenance", "sr"}, Pin: {"pin", "sra"}, Ack: {"ack", "sr"},
 	StaleWill: {"stale-will", "s"}, StaleLan: {"stale-lan", "h"},
 	RelayBye: {"relay-bye", "sl"}, LanDelay: {"lan-delay", "h"}, LanHalf: {"lan-half", "h"}, LanTwice: {"lan-twice", "h"},
-	BridgeTwice: {"bridge-twice", ""}, ReplicationPart: {"replication-part", "ra"},
+	BridgeTwice: {"bridge-twice", ""}, ReplicationPart: {"replication-part", "ra"}, HostComes: {"host-comes", "hw"},
 }
 
 func (k Kind) String() string {

@@ -11,17 +11,24 @@ const (
 	HTTP
 	Direct // to region 0, else to region 1
 	Other  // to region 1, else to region 0
-	ways
+	Never  // it is declared, and not there
+
+	allWays
 )
 
-var wayNames = [ways]string{"mqtt", "http", "direct", "other"}
+// ways are those of a host that is there.
+const ways = Never
 
-func (w Way) String() string { return wayNames[w%ways] }
+var wayNames = [allWays]string{"mqtt", "http", "direct", "other", "never"}
+
+func (w Way) String() string { return wayNames[w%allWays] }
 
 // Host is a computer of a store.
 type Host struct {
 	Way      Way
 	Interval time.Duration
+	// Stray says that nobody declared it, in a store that adopts nobody.
+	Stray bool
 }
 
 // Store is a restaurant; its id is s and its place in the list, from 1.
@@ -36,6 +43,18 @@ type Store struct {
 type Opening struct {
 	Zone     string // by its IANA name
 	From, To int    // in minutes after midnight
+}
+
+// Inventory says whether operators declare each host of each store.
+func (s *Schedule) Inventory() bool {
+	for i := range s.Stores {
+		for _, h := range s.Stores[i].Hosts {
+			if h.Way == Never || h.Stray {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Closes says whether the store is closed at times.

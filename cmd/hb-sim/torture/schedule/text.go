@@ -20,6 +20,9 @@ var (
 	leaveNames     = []string{"for-good", "to-restart"}
 )
 
+// strayMark is behind a host that nobody declared.
+const strayMark = ":stray"
+
 // String is the schedule as a text that Parse reads.
 func (s *Schedule) String() string {
 	var b strings.Builder
@@ -38,6 +41,9 @@ func (s *Schedule) String() string {
 		}
 		for _, h := range st.Hosts {
 			fmt.Fprintf(&b, " %s:%v", h.Way, h.Interval)
+			if h.Stray {
+				b.WriteString(strayMark)
+			}
 		}
 		b.WriteByte('\n')
 	}
@@ -81,7 +87,7 @@ func (f *Fault) String() string {
 		case 'c':
 			b.WriteString(channelNames[f.Channel&1])
 		case 'w':
-			b.WriteString(wayNames[f.Arg%int(ways)])
+			b.WriteString(wayNames[f.Arg%int(allWays)])
 		case 'd':
 			b.WriteString(directionNames[f.Arg%len(directionNames)])
 		case 'b':
@@ -194,6 +200,7 @@ func (s *Schedule) parseStore(words []string) error {
 			}
 			continue
 		}
+		interval, stray := strings.CutSuffix(interval, strayMark)
 		way, err := index(wayNames[:], name)
 		if err != nil {
 			return err
@@ -202,7 +209,7 @@ func (s *Schedule) parseStore(words []string) error {
 		if err != nil {
 			return err
 		}
-		st.Hosts = append(st.Hosts, Host{Way: Way(way), Interval: d}) //nolint:gosec // one of four
+		st.Hosts = append(st.Hosts, Host{Way: Way(way), Interval: d, Stray: stray}) //nolint:gosec // one of four
 	}
 	s.Stores = append(s.Stores, st)
 	return nil

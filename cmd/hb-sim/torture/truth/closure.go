@@ -66,7 +66,7 @@ func (t *Truth) mustEnd(x *Told) bool {
 	}
 	switch x.Kind {
 	case "flapping":
-	case "store-down", "relay-dead", "host-missing", "store-lan", "did-not-come-up":
+	case "store-down", "relay-dead", "host-missing", "store-lan", "did-not-come-up", "never-seen":
 	case "host-failing":
 		if k := &st.hosts[x.Host].failing; k.held(x.At, t.End, 0) && len(k.spans) > 0 {
 			from = max(from, k.spans[len(k.spans)-1].until) // never, while it lasts

@@ -177,6 +177,9 @@ func (t *Truth) untrue(x *Told, from time.Duration) string {
 	if st.odd || x.Kind != "store-down" && st.torn(from, x.At) || x.Host >= 0 && st.hosts[x.Host].two.held(from, x.At, tail) {
 		return ""
 	}
+	if x.Host >= 0 && x.Channel == People && st.hosts[x.Host].stray {
+		return "one that pages somebody"
+	}
 	switch x.Kind {
 	case "store-down", "relay-dead":
 		if !t.out(x.Store, from, x.At) || t.excused(st, from, x.At) {
@@ -207,7 +210,9 @@ func (t *Truth) untrue(x *Told, from time.Duration) string {
 			return "flapping"
 		}
 	case "never-seen":
-		return "never seen"
+		if x.Host < 0 || !t.neverSeen(&st.hosts[x.Host], x.At) {
+			return "never seen"
+		}
 	}
 	return ""
 }

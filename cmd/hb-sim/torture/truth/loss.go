@@ -215,6 +215,12 @@ func (t *Truth) missedSince(st *store, h *host, from time.Duration) time.Duratio
 func (t *Truth) hostLoss(s, i int) {
 	st := &t.stores[s]
 	h := &st.hosts[i]
+	if h.absent > 0 {
+		t.absentLoss(s, i)
+	}
+	if h.stray {
+		return
+	}
 	if h.moved { // every way that it was seen by must expire (P13): nobody here knows when
 		return
 	}

@@ -98,6 +98,8 @@ type host struct {
 	to               int // the region that it beat to last, where it does so directly
 	moved            bool
 	failing          track           // it says that it is unwell
+	absent           time.Duration   // since when it is waited for that never was there; 0: it was
+	stray            bool            // it pages nobody
 	two              track           // another computer beats as it, or did a while ago
 	sudden           []time.Duration // when its connection ended with it, before its relay's eyes
 }
