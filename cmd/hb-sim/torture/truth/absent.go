@@ -38,5 +38,5 @@ func (t *Truth) absentLoss(s, i int) {
 	if d.from >= d.until || st.down.again(0, d.until, tail) || st.path[0].held(0, d.until, tail) || st.path[1].held(0, d.until, tail) {
 		return
 	}
-	t.mustTell(s, i, d, neverBound+t.comeUp)
+	t.mustTell(s, i, d, d.from, neverBound+t.comeUp)
 }

@@ -157,13 +157,14 @@ func (t *Truth) loss() {
 		}
 		if st.relayed {
 			for _, d := range st.silent() {
+				since := d.from
 				if l := st.leftIn(d); l != nil { // it promised to return (P10)
 					if d.from = t.backBy(st, l); d.from >= d.until {
 						continue
 					}
 				}
 				if d.from > 0 {
-					t.mustTell(s, -1, d, d.from, st.bound(d.from))
+					t.mustTell(s, -1, d, since, st.bound(d.from))
 				}
 			}
 		}
