@@ -65,8 +65,8 @@ func (t *Truth) out(s int, from, until time.Duration) bool {
 	if st.relayed && st.down.longest(from, until, startTail) >= shortest {
 		return true
 	}
-	for _, d := range st.down.spans { // a relay whose disk is full before it first connects has no epoch for that
-		if d.from > 0 && d.until <= until && st.full.held(d.until, st.firstConnect(d.until), 0) && st.full.held(max(from, d.until), until, tail) {
+	for _, at := range st.starts { // a relay whose disk is full before it first connects has no epoch for that
+		if at <= until && st.full.held(at, st.firstConnect(at), 0) && st.full.held(max(from, at), until, tail) {
 			return true
 		}
 	}

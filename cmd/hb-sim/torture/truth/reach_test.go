@@ -17,6 +17,10 @@ func TestWhenAStoreIsSilent(t *testing.T) {
 		h.RelayStands(until*s, 0, false)
 		h.RelayIs(until*s, 0, true)
 	}
+	tells := func(h *truth.Truth) {
+		told(h, 245*s, "open", "store-down", 1, func(x *truth.Told) { x.Since = 203 * s })
+		told(h, 270*s, "recovered", "store-down", 2, nil)
+	}
 	cut := func(h *truth.Truth, from, until time.Duration) {
 		for g := range 2 {
 			h.CutIs(from*s, 0, g, true)
@@ -33,6 +37,18 @@ func TestWhenAStoreIsSilent(t *testing.T) {
 		{"its relay stood still, and its disk is full", func(h *truth.Truth) {
 			stands(h, 200, 210)
 			h.Full(211*s, 0, true)
+		}, 0},
+		{"its relay stood still for a moment, and it is told as down for its full disk", func(h *truth.Truth) {
+			stands(h, 200, 201)
+			h.Full(202*s, 0, true)
+			tells(h)
+		}, truth.Falsity},
+		{"its relay begins anew at once, and it is told as down for its full disk", func(h *truth.Truth) {
+			h.RelayIs(200*s, 0, false)
+			h.RelayStarts(201*s, 0)
+			h.RelayIs(201*s, 0, true)
+			h.Full(202*s, 0, true)
+			tells(h)
 		}, 0},
 		{"a short cut, and its relay stands still in it, until it is back", func(h *truth.Truth) {
 			cut(h, 200, 220)
