@@ -215,7 +215,8 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 	if !own && (!v.At.After(inc.EndedAt) || older(&v.Cause, &inc.endedBy)) {
 		return false
 	}
-	known := inc.fault.phase == told && (inc.recovery.phase == gathering || inc.recovery.phase == digesting || inc.recovery.phase == hushed)
+	owed := inc.recovery.phase == gathering || inc.recovery.phase == digesting || inc.recovery.phase == hushed
+	known := inc.fault.phase == told && owed
 	on, why := without(inc.fault.on, inc.recovery.on), inc.recovery.why
 	for _, s := range []*step{inc.fault, inc.recovery} {
 		if !s.final() {
@@ -249,6 +250,9 @@ func (b *Book) reopen(inc *incident, v *presence.Verdict, kind Kind, own bool) b
 		b.saveTold(inc)
 		b.tellAgain(inc.fault)
 	} else {
+		if owed { // programs alone know the fault, and are owed its end still
+			inc.fault.on, inc.Told = on, slices.Clone(on)
+		}
 		b.start(inc.fault, v.Old || older(&v.Cause, &inc.endedBy)) // a report that was late, or a relay that forgot
 	}
 	return true
