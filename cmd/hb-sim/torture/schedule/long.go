@@ -49,8 +49,11 @@ func (g *generator) calmsDown() {
 		g.s.Faults = append(g.s.Faults, f)
 		f.At += 50 * time.Second
 	}
-	if g.IntN(3) == 0 {
+	switch g.IntN(3) {
+	case 0:
 		g.rare(f.At + time.Minute)
+	case 1:
+		g.clocks(f.At)
 	}
 	g.late(f.At + 13*time.Minute + g.upTo(3*time.Minute))
 }
@@ -120,6 +123,16 @@ func (g *generator) rare(at time.Duration) {
 	f := g.shape([...]Kind{NodeKill, NodePower, NodeDrain, RegionPower, NodeStall}[g.IntN(5)])
 	f.At = at + g.upTo(time.Minute)
 	g.s.Faults = append(g.s.Faults, f)
+}
+
+// clocks sets back the wall clocks of all nodes of both regions, for long.
+func (g *generator) clocks(at time.Duration) {
+	f := g.shape(NodeClock)
+	f.At, f.For, f.Arg = at, 20*time.Minute, -1800-g.IntN(1800)
+	for i := range 4 {
+		f.Region, f.Node = i/2, i%2
+		g.s.Faults = append(g.s.Faults, f)
+	}
 }
 
 // late is an outage after all that.
