@@ -42,6 +42,8 @@ func (b *Book) marksRead(e *MarksRead) {
 			switch {
 			case len(s.on) > 0 && b.everywhere(s):
 				b.toldThere(s)
+			case s.carrier() == nil && b.toldFaultThere(s, &e.Known[i]):
+				b.cede(s) // who told the fault tells its end, unless that takes too long (I3)
 			case s.carrier() == nil: // what is left of it, too
 				b.takeApart(s)
 			}
@@ -67,6 +69,13 @@ func (b *Book) takeApart(s *step) {
 func (b *Book) outOfSight(inc *incident) bool {
 	seen := inc.Host != "" || classOf(inc.Kind) == lanClass
 	return b.opt.Sees != nil && seen && !b.opt.Sees(inc.Store, inc.Host)
+}
+
+// toldFaultThere says whether a mark is the first word that the other region alone
+// told the fault that an end is of: it is the teller, and lives.
+func (b *Book) toldFaultThere(s *step, k *Known) bool {
+	lives := b.peer != presence.PeerDead && b.peer != presence.PeerSettles
+	return lives && s.change == Recovered && s.inc.Teller != b.other() && len(k.Fault) > 0 && !b.toldFromHere(s.inc)
 }
 
 // goesSecond is how long the second of two regions waits for the marks of the first:
