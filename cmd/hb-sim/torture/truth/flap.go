@@ -2,13 +2,20 @@ package truth
 
 import "time"
 
-// changes counts how often a subject went away in the ten minutes, and a
-// little, before an instant.
-func (t *Truth) changes(s, h int, at time.Duration) (n int) {
+// flapWindow are the ten minutes of I8, and as long for what is told late.
+const flapWindow = 20 * time.Minute
+
+// changes counts how often a subject went away in flapWindow before an instant.
+func (t *Truth) changes(s, h int, at time.Duration) int {
+	return t.wentAway(s, h, max(0, at-flapWindow), at)
+}
+
+// wentAway counts how often a subject did after an instant, until another one.
+func (t *Truth) wentAway(s, h int, from, until time.Duration) (n int) {
 	st := &t.stores[s]
 	count := func(k *track) {
 		for _, x := range k.spans {
-			if x.from > 0 && x.from <= at {
+			if x.from > from && x.from <= until {
 				n++
 			}
 		}

@@ -72,6 +72,9 @@ func (t *Truth) talk(s, h int, from, until time.Duration) bool {
 	if h >= 0 && st.hosts[h].moved {
 		return false // the two ways of a host are numbered by two
 	}
+	if t.wentAway(s, h, from, until) > 1 {
+		return false // each region opens the outage that it sees first
+	}
 	if st.odd || st.disk || t.bridge.held(from, until, tail) || t.region[0].held(from, until, tail) || t.region[1].held(from, until, tail) {
 		return false
 	}

@@ -30,6 +30,15 @@ func TestOneFaultHasOneName(t *testing.T) {
 			{300 * s, 0, 0, "host-missing", "A"}, {300 * s, 1, 0, "host-missing", "A"}, {310 * s, 1, 0, "host-missing", "B"}, {311 * s, 0, 0, "host-missing", "B"},
 		}},
 		{name: "one that the other region found much later", named: []naming{{300 * s, 0, -1, "store-down", "A"}, {350 * s, 1, -1, "store-down", "B"}}},
+		{name: "a host that went away once", named: []naming{{300 * s, 0, 1, "host-missing", "A"}, {301 * s, 1, 1, "host-missing", "B"}},
+			play: func(t *truth.Truth) { t.HostIs(280*s, 0, 1, false, false, 10*s) }, want: truth.Identity},
+		{name: "a host that went away twice", named: []naming{{300 * s, 0, 1, "host-missing", "A"}, {301 * s, 1, 1, "host-missing", "B"}},
+			play: func(t *truth.Truth) {
+				t.HostIs(250*s, 0, 1, false, false, 10*s)
+				t.HostIs(270*s, 0, 1, true, false, 10*s)
+				t.HostIs(280*s, 0, 1, false, false, 10*s)
+				t.HostIs(285*s, 0, 1, true, false, 10*s)
+			}},
 		{name: "the regions could not talk", named: []naming{{300 * s, 0, -1, "store-down", "A"}, {301 * s, 1, -1, "store-down", "B"}},
 			play: func(t *truth.Truth) { t.BridgeIs(250*s, false); t.BridgeIs(270*s, true) }},
 		{name: "a table failed", named: []naming{{300 * s, 0, -1, "store-down", "A"}, {301 * s, 1, -1, "store-down", "B"}},
