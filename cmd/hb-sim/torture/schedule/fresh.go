@@ -125,10 +125,10 @@ func (g *generator) torn(at time.Duration) {
 	}
 	f := g.shape(k)
 	f.On, f.Nth, f.At = m, 1+g.IntN(3), max(Calm, at-g.upTo(5*time.Second))
-	switch {
-	case m == Loads, m == Readies, m == Births, m == Reserves:
+	switch m {
+	case Loads, Readies, Births, Reserves:
 		f.Nth = 1
-	case m == Renews, m == Fetches: // each three seconds, of each region
+	case Renews, Fetches: // each three seconds, of each region
 		f.Nth += g.IntN(20)
 	}
 	switch g.IntN(4) {
