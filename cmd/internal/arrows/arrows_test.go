@@ -49,6 +49,7 @@ func TestArrows(t *testing.T) {
 		{"broker/presence", []string{module + "broker/incident", module + "broker/gate", module + "broker/peer", module + "broker/notice"}, "presence does not know who is told"},
 		{"broker/incident", []string{module + "broker/gate", module + "broker/peer", module + "broker/notice"}, "incidents do not know how they are told"},
 		{"broker/table", []string{module + "broker/presence", module + "broker/incident"}, "the table knows no meaning"},
+		{"cmd/hb-sim/torture/truth", []string{module}, "the judge shares no mistake with what it judges"},
 		{"cloud", []string{module + "cmd"}, "nothing below imports a command, and so no switch of the demo"},
 	} {
 		for pkg, imps := range imports(t) {

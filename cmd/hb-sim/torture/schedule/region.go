@@ -60,3 +60,18 @@ func (g *generator) still() {
 		g.s.Faults = append(g.s.Faults, f)
 	}
 }
+
+// hermit is a store that one region alone sees for long, and that region dies.
+func (g *generator) hermit() {
+	g.open()
+	cut := g.shape(PathCut)
+	cut.At, cut.For, cut.Arg = Calm+g.upTo(window), 300*time.Second, 0
+	f := g.shape(RegionPower)
+	f.Region, f.At, f.For = 1-cut.Region, cut.At+80*time.Second+g.upTo(60*time.Second), 100*time.Second+g.upTo(60*time.Second)
+	g.s.Faults = append(g.s.Faults, cut, f)
+	if g.IntN(3) == 0 {
+		outage := g.outage()
+		outage.At, outage.For = f.At+g.upTo(60*time.Second), g.lasts()
+		g.s.Faults = append(g.s.Faults, outage)
+	}
+}

@@ -9,6 +9,7 @@ import (
 // isolation: a region that is cut from every relay and from the other region
 // tells of no store, and of itself at most once; and truly of the other one.
 func (t *Truth) isolation() {
+	t.sole()
 	for i := range t.strikes {
 		s := &t.strikes[i]
 		if !s.Alone {
@@ -38,4 +39,41 @@ func (t *Truth) isolation() {
 			}
 		}
 	}
+}
+
+// sole: a store that one region alone sees is not called down because that region
+// dies (P3a).
+func (t *Truth) sole() {
+	for i := range t.told {
+		x := &t.told[i]
+		if x.Store < 0 || x.Change != "open" || x.Kind != "store-down" && x.Kind != "relay-dead" {
+			continue
+		}
+		for _, dead := range t.region[1-x.Region].spans {
+			if !t.solelyThere(x, dead) {
+				continue
+			}
+			t.Judges(Isolation)
+			if x.At > dead.from+regionGone && x.At < dead.until {
+				t.Fail(Isolation, x.At, subject(x.Store, -1)+" was told to be down because the only region that saw it is dead")
+			}
+		}
+	}
+}
+
+// solelyThere says whether a store was up, in the sight of the other region alone,
+// as that one died, and the region that told of it could know that.
+func (t *Truth) solelyThere(x *Told, dead span) bool {
+	st, here := &t.stores[x.Store], x.Region
+	from := dead.from - soleAfter
+	if from < settledAt || st.odd || st.down.held(from, dead.from, startTail) || st.path[1-here].held(from, dead.from, tail) ||
+		t.bridge.held(from, dead.from, tail) || t.region[here].held(from, x.At, afterNode) {
+		return false
+	}
+	for _, cut := range st.path[here].spans {
+		if cut.from < from && cut.until > x.At {
+			return true
+		}
+	}
+	return false
 }

@@ -348,11 +348,11 @@ func (t *Truth) pinned(s int, from, bound time.Duration) time.Duration {
 }
 
 // stands says whether a channel was told of an outage, of the store or of a
-// region, and not of its end, at some instant of [from, until].
+// region that hides it, and not of its end, at some instant of [from, until].
 func (t *Truth) stands(s, h, ch int, from, until time.Duration) bool {
 	for i := range t.told {
 		x := &t.told[i]
-		if x.Channel != ch || x.Change == "recovered" || x.At > until || !t.covers(x, s, h) {
+		if x.Channel != ch || x.Change == "recovered" || x.At > until || !t.covers(x, s, h, span{from, until}) {
 			continue
 		}
 		if x.At >= from || !t.recovered(x, from) {
@@ -360,22 +360,6 @@ func (t *Truth) stands(s, h, ch int, from, until time.Duration) bool {
 		}
 	}
 	return false
-}
-
-// covers says whether a notice is about a subject, or about what it is part of.
-// A dead relay is not what its store's hosts that beat directly are judged by
-// (P5).
-func (t *Truth) covers(x *Told, s, h int) bool {
-	switch {
-	case x.Store < 0:
-		return true
-	case x.Store != s:
-		return false
-	case x.Kind == "relay-dead" && h >= 0 && t.stores[s].hosts[h].direct:
-		return x.Host == h
-	default:
-		return x.Host == h || x.Host < 0
-	}
 }
 
 // recovered says whether a told fault got its recovery by an instant.
