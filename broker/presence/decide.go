@@ -38,6 +38,9 @@ type Facts struct {
 	// region's last sign of life, or later, and not open there alone. NoSessionThere says that the store's
 	// reports here had no session there for blind.
 	OpenedHere, NoSessionThere bool
+	// GoesWithIt says that the store is open there alone, and that the other region
+	// is about to be called dead: then the store is unknown under it, not down.
+	GoesWithIt bool
 	// Deaf says that no relay has reported to this region since the session of
 	// this one ended: it may be the region that is cut off, and lose the others a
 	// little later, because they promise less.
@@ -137,6 +140,8 @@ func decideAlone(f Facts, down State, word View) (state State, why Reason, oneSi
 		return down, OtherDead, true
 	case f.Link == PeerDead:
 		return Unknown, OtherDead, false
+	case f.Link == PeerCut && f.GoesWithIt:
+		return Suspect, WaitsForAnswer, false
 	case word == ViewSettling:
 		return Suspect, OtherSettles, false
 	case f.Link == PeerCut && f.NoSessionThere:

@@ -33,12 +33,12 @@ func everyRegionFact(base presence.Facts, f func(presence.Facts)) {
 		for fleet := presence.FleetWell; fleet <= presence.FleetBlind; fleet++ {
 			for _, since := range []time.Duration{0, base.Blind - 1, base.Blind} {
 				for was := presence.Unknown; was <= presence.Conflict; was++ {
-					for flags := range 32 {
+					for flags := range 64 {
 						g := base
 						g.Link, g.Fleet, g.SinceLoss, g.Was = link, fleet, since, was
 						g.OpenedHere, g.NoSessionThere = yes[flags&1], yes[flags>>1&1]
 						g.ByeExpired, g.Direct = yes[flags>>2&1], yes[flags>>3&1]
-						g.Deaf = yes[flags>>4&1]
+						g.Deaf, g.GoesWithIt = yes[flags>>4&1], yes[flags>>5&1]
 						f(g)
 					}
 				}
@@ -75,6 +75,7 @@ func TestDecideKeepsItsWord(t *testing.T) {
 			{dead && f.Mine == presence.ViewLost && state == presence.Degraded, "a dead region sees nothing"},
 			{dead && f.Mine == presence.ViewLost && state == presence.Stopped, "a dead region's goodbye is void"},
 			{dead && isDown && !wasDown && !lostThere && !f.OpenedHere && f.Peer != presence.PeerNone, "what only a dead region saw is never down"},
+			{f.GoesWithIt && f.Link == presence.PeerCut && oneSided, "what goes with a region that is about to be called dead is not down before"},
 			{f.Deaf && oneSided && !dead, "who hears nobody waits"},
 			{f.Mine == presence.ViewOpen && isDown, "what is open here is not down"},
 			{f.Mine == presence.ViewSettling && isDown && !wasDown, "a node that settles opens nothing"},

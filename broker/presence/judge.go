@@ -52,6 +52,7 @@ func (p *Presence) facts(s *store, mine View) Facts {
 		Mine: mine, Grace: mine == ViewOpen && s.session != sessionOpen, Conflict: s.conflict != nil,
 		Peer: p.peerWord(s), Theirs: s.theirs.View, Opens: s.opens, Link: p.peer.state, Fleet: p.fleet.state,
 		OpenedHere:     s.opened && !s.onlyThere && (s.session == sessionOpen || s.openAt >= p.peer.lifeAt-ownBefore),
+		GoesWithIt:     s.onlyThere && p.peer.dying,
 		NoSessionThere: s.aloneSince != 0 && s.lastReport >= s.aloneSince+p.opt.Blind,
 		Deaf:           p.heardAt <= s.suspectAt,
 		SinceLoss:      p.now.Mono - p.lossAt(s), Blind: p.opt.Blind,

@@ -69,9 +69,12 @@ type peer struct {
 	movedAt    time.Duration // since when the counter stands, as far as we looked
 	lifeAt     time.Duration // the last sign of life; 0: none is known
 	seen       bool          // there was one since this node started
-	witnesses  witnesses
-	dueAt      time.Duration // when witnesses are counted next
-	blind      time.Duration
+	// dying: all that proves its death is there, but for the time that few witnesses
+	// need.
+	dying     bool
+	witnesses witnesses
+	dueAt     time.Duration // when witnesses are counted next
+	blind     time.Duration
 }
 
 // witnesses are what the relays know of the other region.
@@ -99,7 +102,7 @@ func (p *peer) answered(now time.Duration, settling bool) {
 }
 
 func (p *peer) heard(now time.Duration) {
-	p.answeredAt, p.lifeAt, p.cutAt, p.dueAt, p.seen = now, now, 0, never, true
+	p.answeredAt, p.lifeAt, p.cutAt, p.dueAt, p.seen, p.dying = now, now, 0, never, true, false
 	p.state = PeerLives
 	if p.settling {
 		p.state = PeerSettles
@@ -137,6 +140,7 @@ func (p *peer) lease(now time.Duration, term, counter int64) (other bool) {
 
 // lives ends a death without an answer.
 func (p *peer) lives() {
+	p.dying = false
 	if p.state == PeerDead {
 		p.state = PeerCut
 	}
@@ -152,8 +156,11 @@ func (p *peer) counted(now time.Duration, w witnesses, settled bool) {
 		p.seen = true
 		p.lives()
 	case !settled || w.all == 0 || now-p.movedAt < leaseStands:
+		p.dying = false
 	case w.all >= sureWitnesses || now-p.cutAt >= p.blind:
-		p.state = PeerDead
+		p.state, p.dying = PeerDead, false
+	default:
+		p.dying = p.state != PeerDead
 	}
 }
 
@@ -162,7 +169,7 @@ func (p *peer) counted(now time.Duration, w witnesses, settled bool) {
 func (p *peer) woke(now time.Duration) {
 	p.movedAt = now
 	if p.state != PeerDead {
-		p.cutAt, p.dueAt, p.state = 0, never, PeerLives
+		p.cutAt, p.dueAt, p.state, p.dying = 0, never, PeerLives, false
 	}
 	p.answeredAt = now // questions from before the stall prove nothing
 }
@@ -172,10 +179,13 @@ func (p *Presence) stepPeer(f func(*peer)) {
 	if p.other() == "" {
 		return
 	}
-	before := p.peer.state
+	before, dying := p.peer.state, p.peer.dying
 	f(&p.peer)
 	after := p.peer.state
 	if before == after {
+		if dying && !p.peer.dying {
+			p.touchLost() // who waited for that
+		}
 		return
 	}
 	p.emit(&PeerIs{State: after})

@@ -195,6 +195,9 @@ func (t *Truth) untrue(x *Told, from time.Duration) string {
 		if x.Kind == "host-missing" && x.Host >= 0 && t.underStore(x) {
 			return "missing by itself, while its store was down"
 		}
+		if t.underLan(x) {
+			return "missing by itself, and its LAN was dead"
+		}
 	case "host-failing":
 		if x.Host >= 0 && !st.hosts[x.Host].failing.held(from, x.At, st.hosts[x.Host].interval) {
 			return "failing"
@@ -373,6 +376,7 @@ func (t *Truth) nodeTrouble(from, until time.Duration) bool {
 func (t *Truth) Vanished(at time.Duration, s, h int) {
 	st := &t.stores[s]
 	x := &st.hosts[h]
+	x.missed = append(x.missed, at)
 	from := at - 2*x.interval - 5*time.Second
 	if st.odd || st.torn(from, at) || x.two.held(from, at, tail) || x.moved || x.flips() || st.down.again(from, at, warmUp) {
 		return

@@ -50,3 +50,47 @@ func TestWhatARegionHides(t *testing.T) {
 		}, 0},
 	})
 }
+
+// lanDies is a store of four hosts whose cables go out together, with its relay's
+// word about each.
+func lanDies(h *truth.Truth) {
+	h.AddStore(true, 4)
+	h.RelayIs(3*s, 2, true)
+	for i := range 4 {
+		h.HostIs(5*s, 2, i, true, false, 10*s)
+		h.Cable(100*s, 2, i, true)
+		h.Vanished(112*s+time.Duration(i)*100*time.Millisecond, 2, i)
+		h.Cable(300*s, 2, i, false)
+	}
+
+}
+
+// A LAN that dies is told as one fault (L3).
+func TestADeadLan(t *testing.T) {
+	of := func(host int, id string) func(*truth.Told) {
+		return func(x *truth.Told) { x.Store, x.Host, x.Incident = 2, host, id }
+	}
+	judge(t, []judgement{
+		{"it is told, and its end", func(h *truth.Truth) {
+			lanDies(h)
+			told(h, 125*s, "open", "store-lan", 1, of(-1, "L"))
+			told(h, 310*s, "recovered", "store-lan", 2, of(-1, "L"))
+		}, 0},
+		{"its hosts are told instead", func(h *truth.Truth) {
+			lanDies(h)
+			for i := range 4 {
+				id := string(rune('A' + i))
+				told(h, 125*s, "open", "host-missing", 1, of(i, id))
+				told(h, 310*s, "recovered", "host-missing", 2, of(i, id))
+			}
+		}, truth.Falsity},
+		{"a host is told as well", func(h *truth.Truth) {
+			lanDies(h)
+			told(h, 125*s, "open", "store-lan", 1, of(-1, "L"))
+			told(h, 130*s, "open", "host-missing", 1, of(1, "H"))
+			told(h, 310*s, "recovered", "host-missing", 2, of(1, "H"))
+			told(h, 310*s, "recovered", "store-lan", 2, of(-1, "L"))
+		}, truth.Falsity},
+		{"nobody is told", func(h *truth.Truth) { lanDies(h) }, truth.Loss},
+	})
+}

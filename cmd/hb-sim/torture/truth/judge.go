@@ -24,6 +24,7 @@ func (t *Truth) Judge() (v Violation, ok bool) {
 		t.oneName()
 		t.closure()
 		t.loss()
+		t.lans()
 		t.regionLoss()
 		t.isolation()
 		t.convergence()

@@ -213,6 +213,15 @@ func (t *Truth) missedSince(st *store, h *host, from time.Duration) time.Duratio
 	return from
 }
 
+// bound is within what time it is told that a host is gone.
+func (h *host) bound() time.Duration {
+	bound := max(h.interval*3/2, h.interval+min(max(h.interval/10, 2*time.Second), time.Minute)) + hostBound
+	if h.direct {
+		bound += askBound
+	}
+	return bound
+}
+
 func (t *Truth) hostLoss(s, i int) {
 	st := &t.stores[s]
 	h := &st.hosts[i]
@@ -225,10 +234,7 @@ func (t *Truth) hostLoss(s, i int) {
 	if h.moved { // every way that it was seen by must expire (P13): nobody here knows when
 		return
 	}
-	bound := max(h.interval*3/2, h.interval+min(max(h.interval/10, 2*time.Second), time.Minute)) + hostBound
-	if h.direct {
-		bound += askBound
-	}
+	bound := h.bound()
 	for _, d := range either(&h.dead, &h.cable) {
 		// A double beats for it (L1), a torn disk does not know it (L2).
 		if d.from == 0 || h.two.held(d.from, d.until, tail) || st.torn(d.from, d.until) {
@@ -301,38 +307,6 @@ func (t *Truth) flapsSince(s, h int, from time.Duration) time.Duration {
 		return from
 	}
 	return since
-}
-
-// lanReturns is how long a LAN that is back counts as dead, while not all of its
-// hosts are: until one of them beats, and a minute (L3).
-const lanReturns = 20*time.Second + 60*time.Second
-
-// lanSince is when a host's LAN died that goes out at an instant, where the LAN was
-// back too shortly: the host goes out under it. Else that instant.
-func (t *Truth) lanSince(s, h int, from time.Duration) time.Duration {
-	if h < 0 || !t.stores[s].relayed || t.stores[s].hosts[h].direct {
-		return from
-	}
-	since := from
-	for _, d := range t.stores[s].hosts[h].cable.spans {
-		if d.from < from && after(d.until, lanReturns) >= from && t.unplugged(s, d.from) >= lanHosts {
-			since = min(since, d.from)
-		}
-	}
-	return since
-}
-
-// lanHosts are so many that a LAN is dead without them (L3).
-const lanHosts = 3
-
-// unplugged counts the hosts of a store whose cables are out at an instant.
-func (t *Truth) unplugged(s int, at time.Duration) (n int) {
-	for i := range t.stores[s].hosts {
-		if t.stores[s].hosts[i].cable.held(at, at, 0) {
-			n++
-		}
-	}
-	return n
 }
 
 // pinned is how much later an outage may be told whose store's home moved

@@ -102,6 +102,7 @@ type host struct {
 	stray            bool            // it pages nobody
 	two              track           // another computer beats as it, or did a while ago
 	sudden           []time.Duration // when its connection ended with it, before its relay's eyes
+	missed           []time.Duration // when its relay called it missing
 }
 
 type store struct {
@@ -214,7 +215,7 @@ func (t *Truth) AddStore(relayed bool, hosts int) {
 			s.hosts = append(s.hosts, host{})
 		}
 		h := &s.hosts[len(s.hosts)-1]
-		*h = host{dead: h.dead, cable: h.cable, bye: h.bye, said: h.said, failing: h.failing, two: h.two, sudden: h.sudden[:0]}
+		*h = host{dead: h.dead, cable: h.cable, bye: h.bye, said: h.said, failing: h.failing, two: h.two, sudden: h.sudden[:0], missed: h.missed[:0]}
 		for _, k := range [...]*track{&h.dead, &h.cable, &h.bye, &h.said, &h.failing, &h.two} {
 			k.reset()
 		}
