@@ -12,10 +12,16 @@ import (
 	"github.com/hb-mesh/hb-mesh/relay/beat"
 )
 
-// drainFor is how long a node that stops has for its last marks.
-const drainFor = 2 * time.Second
+const (
+	// drainFor is how long a node that stops has for its last marks.
+	drainFor = 2 * time.Second
+	// slowDrain is how long one in four takes whose machine is busy, or paused
+	// meanwhile: longer than grace, and still nothing is evidence (P7).
+	slowDrain = 14 * time.Second
+)
 
-// drain stops a process on purpose, as package broker's Run does.
+// drain stops a process on purpose, as package broker's Run does: its door closes,
+// and tells the node of the end of each connection.
 func (p *process) drain() {
 	if !p.up || p.stalled || p.drained {
 		return
@@ -26,13 +32,20 @@ func (p *process) drain() {
 		return
 	}
 	p.door = false
-	for len(p.conns) > 0 { // the door closes: that is no evidence
+	life := p.life
+	for p.life == life && len(p.conns) > 0 {
 		c := p.conns[len(p.conns)-1]
-		p.conns = p.conns[:len(p.conns)-1]
-		c.brokerOpen = false
 		c.send(down, packet{kind: packetEnd})
+		p.ended(c)
 	}
-	p.later(drainFor, func() { p.step(&node.Leave{}) })
+	if p.life != life {
+		return
+	}
+	d := drainFor
+	if p.w.rng.one(4) {
+		d = slowDrain
+	}
+	p.later(d, func() { p.step(&node.Leave{}) })
 }
 
 // stall lets a process stand still for d.

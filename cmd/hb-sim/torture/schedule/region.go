@@ -75,3 +75,22 @@ func (g *generator) hermit() {
 		g.s.Faults = append(g.s.Faults, outage)
 	}
 }
+
+// leaves is a region whose nodes stop on purpose, while a store is seen by it alone.
+func (g *generator) leaves() {
+	g.open()
+	cut := g.shape(PathCut)
+	cut.At, cut.For, cut.Arg = Calm+g.upTo(window), 160*time.Second+g.upTo(60*time.Second), 0
+	g.s.Faults = append(g.s.Faults, cut)
+	at := cut.At + 60*time.Second + g.upTo(20*time.Second)
+	for n := range 2 {
+		f := g.shape(NodeDrain)
+		f.Region, f.Node, f.At, f.For = 1-cut.Region, n, at, 20*time.Second+g.upTo(10*time.Second)
+		g.s.Faults = append(g.s.Faults, f)
+	}
+	if g.IntN(3) == 0 {
+		outage := g.outage()
+		outage.At, outage.For = at+g.upTo(20*time.Second), g.lasts()
+		g.s.Faults = append(g.s.Faults, outage)
+	}
+}

@@ -16,6 +16,7 @@ const (
 	orphanSeeds = 16
 	stillSeeds  = 8
 	hermitSeeds = 6
+	leavesSeeds = 5
 )
 
 // special makes what chance alone makes too seldom: each fault by itself, and
@@ -29,7 +30,7 @@ func (g *generator) special() bool {
 	for _, c := range [...]struct {
 		seeds int
 		make  func()
-	}{{aloneSeeds, x.alone}, {besideSeeds, x.beside}, {nightSeeds, x.night}, {stormSeeds, x.storm}, {muteSeeds, x.mute}, {lonelySeeds, x.lonely}, {orphanSeeds, x.orphan}, {stillSeeds, x.still}, {hermitSeeds, x.hermit}} {
+	}{{aloneSeeds, x.alone}, {besideSeeds, x.beside}, {nightSeeds, x.night}, {stormSeeds, x.storm}, {muteSeeds, x.mute}, {lonelySeeds, x.lonely}, {orphanSeeds, x.orphan}, {stillSeeds, x.still}, {hermitSeeds, x.hermit}, {leavesSeeds, x.leaves}} {
 		if p < c.seeds {
 			c.make()
 			return true
