@@ -94,3 +94,32 @@ func (g *generator) leaves() {
 		g.s.Faults = append(g.s.Faults, outage)
 	}
 }
+
+// bypass is a relay that dies while hosts of its store beat by themselves, and
+// maybe one of these dies too.
+func (g *generator) bypass() {
+	g.open()
+	s := g.IntN(len(g.s.Stores))
+	st := &g.s.Stores[s]
+	st.Relay = true
+	n := 1 + g.IntN(2)
+	for i := range n {
+		h := Host{Way: Direct + Way(g.IntN(2)), Interval: time.Duration(5+g.IntN(4)*5) * time.Second}
+		if i < len(st.Hosts) {
+			st.Hosts[i] = h
+		} else {
+			st.Hosts = append(st.Hosts, h)
+		}
+	}
+	f := g.shape([...]Kind{RelayKill, RelayPower}[g.IntN(2)])
+	f.Store, f.At, f.For = s, Calm+g.upTo(window), g.lasts()
+	g.s.Faults = append(g.s.Faults, f)
+	if g.IntN(3) == 0 {
+		die := g.shape([...]Kind{HostCrash, HostPower}[g.IntN(2)])
+		die.Store, die.Host, die.At, die.For = s, g.IntN(n), f.At+g.upTo(100*time.Second), g.lasts()
+		g.s.Faults = append(g.s.Faults, die)
+	}
+	if g.IntN(3) == 0 {
+		g.around(f.At, 1)
+	}
+}

@@ -17,6 +17,7 @@ const (
 	stillSeeds  = 8
 	hermitSeeds = 6
 	leavesSeeds = 5
+	bypassSeeds = 12
 )
 
 // special makes what chance alone makes too seldom: each fault by itself, and
@@ -30,7 +31,7 @@ func (g *generator) special() bool {
 	for _, c := range [...]struct {
 		seeds int
 		make  func()
-	}{{aloneSeeds, x.alone}, {besideSeeds, x.beside}, {nightSeeds, x.night}, {stormSeeds, x.storm}, {muteSeeds, x.mute}, {lonelySeeds, x.lonely}, {orphanSeeds, x.orphan}, {stillSeeds, x.still}, {hermitSeeds, x.hermit}, {leavesSeeds, x.leaves}} {
+	}{{aloneSeeds, x.alone}, {besideSeeds, x.beside}, {nightSeeds, x.night}, {stormSeeds, x.storm}, {muteSeeds, x.mute}, {lonelySeeds, x.lonely}, {orphanSeeds, x.orphan}, {stillSeeds, x.still}, {hermitSeeds, x.hermit}, {leavesSeeds, x.leaves}, {bypassSeeds, x.bypass}} {
 		if p < c.seeds {
 			c.make()
 			return true

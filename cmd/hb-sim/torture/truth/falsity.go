@@ -188,6 +188,9 @@ func (t *Truth) untrue(x *Told, from time.Duration) string {
 		if x.Kind == "relay-dead" && !slices.ContainsFunc(st.hosts, func(h host) bool { return h.direct || h.moved }) {
 			return "without a relay that hosts do without"
 		}
+		if x.Kind == "store-down" && t.goesWithout(x, from) {
+			return "down, and not its relay alone"
+		}
 	case "host-missing", "did-not-come-up":
 		if !t.hostOut(x, from) {
 			return "missing"

@@ -67,7 +67,7 @@ func (t *Truth) solelyThere(x *Told, dead span) bool {
 	st, here := &t.stores[x.Store], x.Region
 	from := dead.from - soleAfter
 	if from < settledAt || st.odd || st.down.held(from, dead.from, startTail) || st.path[1-here].held(from, dead.from, tail) ||
-		t.bridge.held(from, dead.from, tail) || t.region[here].held(from, x.At, afterNode) {
+		t.bridge.held(from, dead.from, tail) || t.region[here].again(from, x.At, afterNode) {
 		return false
 	}
 	for _, cut := range st.path[here].spans {
