@@ -112,6 +112,9 @@ func (b *Book) stillWaits(l lane, waiting []*step) (steps, held []*step) {
 		case l == programs && (s.notice != nil || s.change == Opened && !s.inc.Open): // told with people, or over
 		case l == people && s.change == Opened && b.covered(s.inc):
 			b.freeze(s)
+		case s.phase == hushed && s.change == Opened && b.covered(s.inc): // programs are told by what covers it
+			s.queued = false
+			b.freeze(s)
 		case l == people:
 			if h := b.hushOf(s); h.held() {
 				b.holdBack(s, h)

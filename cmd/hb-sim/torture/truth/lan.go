@@ -139,7 +139,7 @@ func (t *Truth) underLan(x *Told) bool {
 		if x.At < d.from || x.At > d.until || h.direct {
 			continue
 		}
-		if t.lanToldBefore(x, d.from) || t.goneTogether(x.Store, d.from) && !t.ails(d.from-tail, x.At) {
+		if t.lanToldBefore(x, d.from) && !t.refusedThen(h, d.from) || t.goneTogether(x.Store, d.from) && !t.ails(d.from-tail, x.At) {
 			return true
 		}
 	}
@@ -151,6 +151,15 @@ func (t *Truth) underLan(x *Told) bool {
 func (t *Truth) lanToldBefore(x *Told, from time.Duration) bool {
 	return slices.ContainsFunc(t.told, func(y Told) bool {
 		return y.Channel == x.Channel && y.Store == x.Store && y.Kind == "store-lan" && y.Change == "open" && y.At >= from && y.At <= x.At && y.Notice != x.Notice && !t.recovered(&y, x.At)
+	})
+}
+
+// refusedThen says whether a channel refused notices when a host vanished with its LAN,
+// or soon after: the first one's was on its way then, and goes when that takes it.
+func (t *Truth) refusedThen(h *host, from time.Duration) bool {
+	k := slices.IndexFunc(h.missed, func(at time.Duration) bool { return at > from })
+	return k >= 0 && slices.ContainsFunc(t.strikes, func(s Strike) bool {
+		return (s.Class == Channel || s.Class == Table) && s.At <= h.missed[k]+lanGather && s.At+s.For >= h.missed[k]
 	})
 }
 
