@@ -134,10 +134,10 @@ func (s *store) aliveDirect() bool {
 }
 
 // judgedByHosts says whether a lost store is one whose relay alone is dead: a
-// host beats directly, or did when that was decided. It is not called down when
+// host beats directly, here or as the other region said, or did when that was decided. It is not called down when
 // the last of them falls silent, which is told of each (P5).
 func (s *store) judgedByHosts() bool {
-	if s.state == RelayDead || s.aliveDirect() {
+	if s.state == RelayDead || s.bypassed || s.aliveDirect() {
 		return true
 	}
 	if !s.lossSaved || s.session != sessionNone {

@@ -91,6 +91,10 @@ func (p *Presence) forwardedStore(s *store, v *Verdict) {
 		well.At = p.now.Wall
 		p.emit(&Decided{Verdict: well})
 	}
+	if v.Condition == StoreRelayDead && s.session != sessionOpen && !s.bypassed {
+		s.bypassed = true
+		p.touch(s)
+	}
 	if p.view(s).View != ViewLost {
 		return
 	}

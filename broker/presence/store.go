@@ -72,6 +72,7 @@ type store struct {
 	theirs    StoreView
 	lostThere time.Duration // when the other region last said that it lost a store that is open here; 0: not lately
 	opens     int           // how many answers since our loss said open
+	bypassed  bool          // it said since our loss that the relay alone is dead: hosts beat there by themselves
 	onlyThere bool          // since our loss it was open there: what became of it, only that region knows
 	askAt     time.Duration // when the next question is due
 	asking    uint64        // the question in flight
@@ -278,7 +279,7 @@ func (s *store) retire(by beat.RelayID) {
 }
 
 func (s *store) forgetTheirs() {
-	s.theirs, s.opens, s.askAt, s.deafSince, s.onlyThere = StoreView{}, 0, 0, 0, false
+	s.theirs, s.opens, s.askAt, s.deafSince, s.onlyThere, s.bypassed = StoreView{}, 0, 0, 0, false, false
 }
 
 // accept takes what a report says. A steady one, whose hash stands, costs no

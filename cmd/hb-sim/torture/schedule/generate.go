@@ -30,7 +30,7 @@ var boundaries = [...]float64{0, 0.25, 1, 2, 3, 4, 5, 10, 10.2, 12, 13, 15, 20, 
 // Generate makes the schedule of a seed. It uses the memory of s again.
 func Generate(seed uint64, s *Schedule) {
 	g := generator{Rand: rand.New(rand.NewPCG(seed, 0x6862_6d65_7368)), s: s} //nolint:gosec // a seed decides everything
-	s.Seed, s.Wall = seed, time.Time{}
+	s.Seed, s.Wall, s.Linger = seed, time.Time{}, 0
 	s.Stores, s.Faults = s.Stores[:0], s.Faults[:0]
 	if x := fresh(s); !x.instead() {
 		if !g.special() {
@@ -87,7 +87,7 @@ func (s *Schedule) settle() {
 	for i := range s.Faults {
 		s.Quiet = max(s.Quiet, s.Faults[i].last()+s.Faults[i].For)
 	}
-	s.End = s.Quiet + recovery
+	s.End = s.Quiet + recovery + s.Linger
 }
 
 func (g *generator) store() Store {

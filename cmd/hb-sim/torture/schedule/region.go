@@ -123,3 +123,35 @@ func (g *generator) bypass() {
 		g.around(f.At, 1)
 	}
 }
+
+// rivals are two relays of one identity, of which one ends, and sometimes nodes as
+// well; and sometimes what follows until nobody is called a rival any more.
+func (g *generator) rivals() {
+	g.open()
+	f := g.shape(RelayClone)
+	for i := range g.s.Stores {
+		if g.s.Stores[i].Relay {
+			f.Store = i
+		}
+	}
+	g.s.Stores[f.Store].Relay = true
+	f.At, f.For = Calm+g.upTo(window), 60*time.Second+g.upTo(80*time.Second)
+	g.s.Faults = append(g.s.Faults, f)
+	if g.IntN(3) > 0 {
+		end := g.shape([...]Kind{RelayKill, RelayPower, RelayKill, PathReset, PathCut}[g.IntN(5)])
+		end.Store, end.At = f.Store, f.At+10*time.Second+g.upTo(f.For)
+		end.For = min(end.For, 30*time.Second)
+		g.s.Faults = append(g.s.Faults, end)
+	}
+	if g.IntN(2) > 0 {
+		return
+	}
+	g.s.Linger = 10 * time.Minute
+	if g.IntN(2) == 0 {
+		for n := range 4 {
+			k := g.shape([...]Kind{NodeKill, NodePower, NodeDrain}[g.IntN(3)])
+			k.Region, k.Node, k.At, k.For = n/2, n%2, f.At+20*time.Second+g.upTo(f.For), 15*time.Second
+			g.s.Faults = append(g.s.Faults, k)
+		}
+	}
+}

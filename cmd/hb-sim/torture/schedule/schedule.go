@@ -103,6 +103,9 @@ type Schedule struct {
 	Wall   time.Time
 	Stores []Store
 	Faults []Fault
+	// Linger is how much longer than usual the mesh is looked at in the end: for what
+	// takes ten minutes.
+	Linger time.Duration
 	// Quiet is when the last fault is over; then the mesh has until End to
 	// agree with the truth.
 	Quiet, End time.Duration

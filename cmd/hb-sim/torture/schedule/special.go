@@ -18,12 +18,13 @@ const (
 	hermitSeeds = 6
 	leavesSeeds = 5
 	bypassSeeds = 12
+	rivalsSeeds = 8
 )
 
 // special makes what chance alone makes too seldom: each fault by itself, and
 // beside one long outage; nights in which the clocks change; storms; regions that
 // cannot tell, see nobody, die as they told, stand still together, or die as the
-// only ones that see a store. It draws
+// only ones that see a store; relays that die before their hosts, or beside a rival. It draws
 // from a chance of its own.
 func (g *generator) special() bool {
 	x := generator{Rand: rand.New(rand.NewPCG(g.s.Seed, 0x7370_6563_6961_6c)), s: g.s} //nolint:gosec // a seed decides everything
@@ -31,7 +32,7 @@ func (g *generator) special() bool {
 	for _, c := range [...]struct {
 		seeds int
 		make  func()
-	}{{aloneSeeds, x.alone}, {besideSeeds, x.beside}, {nightSeeds, x.night}, {stormSeeds, x.storm}, {muteSeeds, x.mute}, {lonelySeeds, x.lonely}, {orphanSeeds, x.orphan}, {stillSeeds, x.still}, {hermitSeeds, x.hermit}, {leavesSeeds, x.leaves}, {bypassSeeds, x.bypass}} {
+	}{{aloneSeeds, x.alone}, {besideSeeds, x.beside}, {nightSeeds, x.night}, {stormSeeds, x.storm}, {muteSeeds, x.mute}, {lonelySeeds, x.lonely}, {orphanSeeds, x.orphan}, {stillSeeds, x.still}, {hermitSeeds, x.hermit}, {leavesSeeds, x.leaves}, {bypassSeeds, x.bypass}, {rivalsSeeds, x.rivals}} {
 		if p < c.seeds {
 			c.make()
 			return true

@@ -50,6 +50,9 @@ func (s *Schedule) String() string {
 	for i := range s.Faults {
 		fmt.Fprintf(&b, "%s\n", &s.Faults[i])
 	}
+	if s.Linger > 0 {
+		fmt.Fprintf(&b, "linger %v\n", s.Linger)
+	}
 	return b.String()
 }
 
@@ -121,6 +124,9 @@ func Parse(in io.Reader) (*Schedule, error) {
 			err = s.parseClock(words[1:])
 		case "store":
 			err = s.parseStore(words[1:])
+		case "linger":
+			p := line{words: words[1:]}
+			s.Linger, err = p.duration(), p.err
 		case "at", "from":
 			err = s.parseFault(words)
 		default:

@@ -57,7 +57,7 @@ func (t *Truth) mustEnd(x *Told) bool {
 	}
 	// Two relays or computers tell two stories (P14, L1), and a torn disk forgot one
 	// (L2).
-	if st.odd || st.torn(x.At, t.End) || x.Host >= 0 && len(st.hosts[x.Host].two.spans) > 0 {
+	if st.twoLived(x.At, t.End) || st.torn(x.At, t.End) || x.Host >= 0 && len(st.hosts[x.Host].two.spans) > 0 {
 		return false
 	}
 	from := max(x.At, t.lastBad(x.Store, x.Host, t.End))

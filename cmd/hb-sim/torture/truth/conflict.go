@@ -17,6 +17,17 @@ const (
 	someConnects = 10
 )
 
+// rivalTail is how long after the end of one of two relays the store is not the
+// other's alone: its longest wait until it connects, refused as long as the dead one
+// has the session; then the store is not lost for a minute (P14).
+const rivalTail = 2 * time.Minute
+
+// twoLived says whether two relays lived with a store's identity within a time, or
+// shortly before.
+func (st *store) twoLived(from, until time.Duration) bool {
+	return st.two.again(from, until, rivalTail)
+}
+
 // Two says whether two relays run with a store's identity.
 func (t *Truth) Two(at time.Duration, s int, both bool) { t.stores[s].two.set(at, both) }
 
@@ -60,4 +71,56 @@ func (t *Truth) toldTwo(s int, from, by time.Duration) bool {
 		}
 	}
 	return false
+}
+
+const (
+	// conflictOver is when two relays are no conflict any more of which one lives: 10
+	// min after the other's last CONNECT (P14), and room for what was on its way.
+	conflictOver = 10*time.Minute + 75*time.Second
+	// conflictStays is how long it is one for sure: that CONNECT came a backoff (30 s)
+	// before its end at the earliest.
+	conflictStays = 9 * time.Minute
+)
+
+// conflictsAtEnd: a conflict is open if and only if two relays live, or did shortly
+// before (P14).
+func (t *Truth) conflictsAtEnd() {
+	if len(t.seen) == 0 || t.skewed {
+		return
+	}
+	for s := range t.stores {
+		st := &t.stores[s]
+		if !st.cloned || len(st.two.spans) == 0 || !t.calm(s) || st.down.on() {
+			continue
+		}
+		last := st.two.spans[len(st.two.spans)-1]
+		for g := range t.region {
+			open := slices.ContainsFunc(t.open, func(x Open) bool { return x.Region == g && x.Store == s && x.Kind == "conflict" })
+			switch {
+			case after(last.until, conflictOver) <= t.End:
+				t.Judges(Convergence)
+				if open {
+					t.Fail(Convergence, t.End, fmt.Sprintf("region %d still has a conflict of %s open, and one relay lives since %.3f", g, subject(s, -1), last.until.Seconds()))
+				}
+			case after(last.until, conflictStays) > t.End && last.from+conflictBound < last.until && t.toldTwoInBoth(s):
+				t.Judges(Convergence)
+				if !open {
+					t.Fail(Convergence, t.End, fmt.Sprintf("region %d has no conflict of %s open, and two relays lived until %.3f", g, subject(s, -1), last.until.Seconds()))
+				}
+			}
+		}
+	}
+}
+
+// toldTwoInBoth says whether each channel was told of two relays, and a new relay
+// did not end that.
+func (t *Truth) toldTwoInBoth(s int) bool {
+	for ch := range t.channels() {
+		if !slices.ContainsFunc(t.told, func(x Told) bool {
+			return x.Store == s && x.Kind == "conflict" && x.Change == "open" && x.Channel == ch
+		}) {
+			return false
+		}
+	}
+	return !t.stores[s].disk
 }

@@ -23,7 +23,6 @@ func TestConflicts(t *testing.T) {
 			h.Two(130*s, 0, false)
 		}, 0},
 		{"two relays take the session from each other for ever", func(h *truth.Truth) {
-			h.Odd(0)
 			h.Two(100*s, 0, true)
 			told(h, 110*s, "open", "conflict", 1, nil)
 			for at := 100 * s; at < end; at += 2 * s {

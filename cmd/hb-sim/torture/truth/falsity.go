@@ -174,7 +174,7 @@ func (t *Truth) untrue(x *Told, from time.Duration) string {
 	st := &t.stores[x.Store]
 	// Two relays or computers tell two stories (P14, L1), and a torn disk forgot one
 	// (L2); the store itself is judged by its sessions, whatever its disk.
-	if st.odd || x.Kind != "store-down" && st.torn(from, x.At) || x.Host >= 0 && st.hosts[x.Host].two.held(from, x.At, tail) {
+	if x.Kind != "store-down" && (st.twoLived(from, x.At) || st.torn(from, x.At)) || x.Host >= 0 && st.hosts[x.Host].two.held(from, x.At, tail) {
 		return ""
 	}
 	if x.Host >= 0 && x.Channel == People && st.hosts[x.Host].stray {
@@ -323,7 +323,7 @@ func (t *Truth) suspect(g int, from, until time.Duration) bool {
 			continue
 		}
 		all++
-		if st.odd || st.path[g].held(from, until, tail) || st.down.again(from, until, tail) || st.full.held(from, until, tail) {
+		if st.twoLived(from, until) || st.path[g].held(from, until, tail) || st.down.again(from, until, tail) || st.full.held(from, until, tail) {
 			lost++
 		}
 	}
@@ -381,7 +381,7 @@ func (t *Truth) Vanished(at time.Duration, s, h int) {
 	x := &st.hosts[h]
 	x.missed = append(x.missed, at)
 	from := at - 2*x.interval - 5*time.Second
-	if st.odd || st.torn(from, at) || x.two.held(from, at, tail) || x.moved || x.flips() || st.down.again(from, at, warmUp) {
+	if st.twoLived(from, at) || st.torn(from, at) || x.two.held(from, at, tail) || x.moved || x.flips() || st.down.again(from, at, warmUp) {
 		return
 	}
 	t.Judges(Falsity)

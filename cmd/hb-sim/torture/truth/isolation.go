@@ -66,9 +66,12 @@ func (t *Truth) sole() {
 func (t *Truth) solelyThere(x *Told, dead span) bool {
 	st, here := &t.stores[x.Store], x.Region
 	from := dead.from - soleAfter
-	if from < settledAt || st.odd || st.down.held(from, dead.from, startTail) || st.path[1-here].held(from, dead.from, tail) ||
+	if from < settledAt || st.twoLived(from, x.At) || st.down.held(from, dead.from, startTail) || st.path[1-here].held(from, dead.from, tail) ||
 		t.bridge.held(from, dead.from, tail) || t.region[here].again(from, x.At, afterNode) {
 		return false
+	}
+	if !t.witnessed(here, dead.from, x.At) {
+		return false // nobody could prove the death
 	}
 	for _, cut := range st.path[here].spans {
 		if cut.from < from && cut.until > x.At {
@@ -76,4 +79,11 @@ func (t *Truth) solelyThere(x *Told, dead span) bool {
 		}
 	}
 	return false
+}
+
+// witnessed says whether a relay was there for a region all the time.
+func (t *Truth) witnessed(g int, from, until time.Duration) bool {
+	return slices.ContainsFunc(t.stores, func(st store) bool {
+		return st.relayed && !st.down.again(from, until, tail) && !st.path[g].held(from, until, tail)
+	})
 }

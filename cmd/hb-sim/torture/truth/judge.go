@@ -32,6 +32,7 @@ func (t *Truth) Judge() (v Violation, ok bool) {
 		t.history()
 		t.restart()
 		t.conflicts()
+		t.conflictsAtEnd()
 		t.flapping()
 	}
 	return t.first, t.first.Property == 0

@@ -51,7 +51,7 @@ func (t *Truth) unplugged(s int, at time.Duration) (n int) {
 // it ran, and its hosts beat to it, until their cables went out together.
 func (t *Truth) deadLans(s int) (all []span) {
 	st := &t.stores[s]
-	if !st.relayed || st.odd {
+	if !st.relayed {
 		return nil
 	}
 	for i := range st.hosts {
@@ -59,7 +59,7 @@ func (t *Truth) deadLans(s int) (all []span) {
 			if slices.ContainsFunc(all, func(x span) bool { return x.from == d.from }) {
 				continue
 			}
-			if until := st.lanGone(d.from); until > 0 && !st.down.again(d.from-lanKnows, until, 0) && !st.full.held(d.from-lanKnows, until, tail) && !st.torn(d.from, until) {
+			if until := st.lanGone(d.from); until > 0 && !st.down.again(d.from-lanKnows, until, 0) && !st.twoLived(d.from-lanKnows, until) && !st.full.held(d.from-lanKnows, until, tail) && !st.torn(d.from, until) {
 				all = append(all, span{d.from, until})
 			}
 		}

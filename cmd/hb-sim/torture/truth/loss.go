@@ -152,9 +152,6 @@ func (t *Truth) undisturbed(from, bound time.Duration) time.Duration {
 func (t *Truth) loss() {
 	for s := range t.stores {
 		st := &t.stores[s]
-		if st.odd { // neither relay's end is the store's (P14)
-			continue
-		}
 		if st.relayed {
 			for _, d := range st.silent() {
 				since := d.from
@@ -163,7 +160,7 @@ func (t *Truth) loss() {
 						continue
 					}
 				}
-				if d.from > 0 {
+				if d.from > 0 && !st.twoLived(since, d.until) { // neither relay's end is the store's (P14)
 					t.mustTell(s, -1, d, since, st.bound(d.from))
 				}
 			}
@@ -237,7 +234,7 @@ func (t *Truth) hostLoss(s, i int) {
 	bound := h.bound()
 	for _, d := range either(&h.dead, &h.cable) {
 		// A double beats for it (L1), a torn disk does not know it (L2).
-		if d.from == 0 || h.two.held(d.from, d.until, tail) || st.torn(d.from, d.until) {
+		if d.from == 0 || h.two.held(d.from, d.until, tail) || st.torn(d.from, d.until) || st.twoLived(d.from, d.until) {
 			continue
 		}
 		if h.bye.held(d.from, d.until, 0) { // it promises to return (P10)
@@ -268,7 +265,7 @@ func (t *Truth) hostLoss(s, i int) {
 	}
 	for _, d := range h.failing.spans { // one that lives, and says that it is unwell
 		if !h.dead.held(d.from, d.until, 0) && !h.cable.held(d.from, d.until, 0) && !h.two.held(d.from, d.until, tail) &&
-			!st.torn(d.from, d.until) && !st.down.again(d.from, d.until, warmUp) && t.sightless(s, d) == 0 {
+			!st.twoLived(d.from, d.until) && !st.torn(d.from, d.until) && !st.down.again(d.from, d.until, warmUp) && t.sightless(s, d) == 0 {
 			t.mustTell(s, i, d, d.from, bound)
 		}
 	}

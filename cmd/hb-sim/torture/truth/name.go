@@ -75,7 +75,7 @@ func (t *Truth) talk(s, h int, from, until time.Duration) bool {
 	if t.wentAway(s, h, from, until) > 1 {
 		return false // each region opens the outage that it sees first
 	}
-	if st.odd || st.disk || t.bridge.held(from, until, tail) || t.region[0].held(from, until, tail) || t.region[1].held(from, until, tail) {
+	if st.cloned || st.disk || t.bridge.held(from, until, tail) || t.region[0].held(from, until, tail) || t.region[1].held(from, until, tail) {
 		return false
 	}
 	for i := range t.strikes {

@@ -48,7 +48,7 @@ func (t *Truth) Now(at time.Duration) { t.now = at }
 func (t *Truth) calm(s int) bool {
 	from := t.End - healed
 	st := &t.stores[s]
-	if st.odd || t.Quiet > from || st.down.held(from, t.End, 0) && !st.down.on() {
+	if st.two.again(from, t.End, tail) || t.Quiet > from || st.down.held(from, t.End, 0) && !st.down.on() {
 		return false
 	}
 	return !t.bridge.held(from, t.End, 0) && !t.region[0].held(from, t.End, 0) && !t.region[1].held(from, t.End, 0) &&
@@ -64,7 +64,7 @@ func (t *Truth) convergence() {
 		}
 		t.Judges(Convergence)
 		if x.Host < 0 {
-			if x.State != "up" {
+			if x.State != "up" && (x.State != "conflict" || !st.cloned) {
 				t.Fail(Convergence, t.End, fmt.Sprintf("region %d says that %s is %s, and it is up", x.Region, subject(x.Store, -1), x.State))
 			}
 			continue

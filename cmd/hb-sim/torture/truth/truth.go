@@ -116,8 +116,7 @@ type store struct {
 	sudden  []time.Duration // when its relay's connections ended with it
 	disk    bool            // its relay lost its disk, or was replaced
 	cut     [2]track        // no packet gets to a region, or back
-	odd     bool            // it has two relays
-	cloned  bool            // it has two relays, and two journals of one incarnation
+	cloned  bool            // it had two relays, and two journals of one incarnation
 	// connects are the instants at which its relay began a connection.
 	connects []time.Duration
 	starts   []time.Duration // of its relay's process
@@ -279,11 +278,8 @@ func (t *Truth) RegionIs(at time.Duration, g int, ready bool) { t.region[g].set(
 // BridgeIs says whether the link between the regions is good.
 func (t *Truth) BridgeIs(at time.Duration, good bool) { t.bridge.set(at, !good) }
 
-// Odd says that a store has two of something.
-func (t *Truth) Odd(s int) { t.stores[s].odd = true }
-
 // Cloned says that a store has two relays of one identity, and one incarnation.
-func (t *Truth) Cloned(s int) { t.stores[s].odd, t.stores[s].cloned = true, true }
+func (t *Truth) Cloned(s int) { t.stores[s].cloned = true }
 
 // Disk says that a store's relay lost its disk, or was replaced.
 func (t *Truth) Disk(s int) { t.stores[s].disk = true }

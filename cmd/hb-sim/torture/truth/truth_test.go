@@ -397,7 +397,6 @@ func TestJudges(t *testing.T) {
 func TestATruthForgetsTheScheduleBefore(t *testing.T) {
 	h := history()
 	h.Disk(0)
-	h.Odd(0)
 	h.Full(50*s, 0, true)
 	h.Moved(0, 0, true)
 	h.Failing(60*s, 0, 0, true)

@@ -172,7 +172,7 @@ func (t *Truth) alive(x, y *Told) bool {
 // time.
 func (t *Truth) well(s, h int, from, until time.Duration) bool {
 	st := &t.stores[s]
-	if st.down.held(from, until, 0) || st.odd || t.bridge.held(from, until, 0) {
+	if st.down.held(from, until, 0) || st.twoLived(from, until) || t.bridge.held(from, until, 0) {
 		return false
 	}
 	for g := range 2 {
@@ -216,7 +216,7 @@ func (t *Truth) twoIDs(x, y *Told) bool {
 	if y.Since-x.Since > 5*time.Second { // the recovery between them is still to be told
 		return false
 	}
-	if t.stores[x.Store].odd || t.stores[x.Store].disk || t.recovered(x, y.At) || t.bridge.held(x.At-2*time.Minute, y.At, tail) {
+	if t.stores[x.Store].twoLived(x.At, y.At) || t.stores[x.Store].disk || t.recovered(x, y.At) || t.bridge.held(x.At-2*time.Minute, y.At, tail) {
 		return false
 	}
 	for i := range t.strikes {

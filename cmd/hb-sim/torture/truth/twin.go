@@ -48,7 +48,7 @@ func (t *Truth) faults(told []Told, of *Told) int {
 // onlyNodes says whether nothing else could hide a store.
 func (t *Truth) onlyNodes(x *Told) bool {
 	st := &t.stores[x.Store]
-	return len(st.path[0].spans) == 0 && len(st.path[1].spans) == 0 && !st.odd && !st.disk && len(st.full.spans) == 0
+	return len(st.path[0].spans) == 0 && len(st.path[1].spans) == 0 && !st.cloned && !st.disk && len(st.full.spans) == 0
 }
 
 // Told are the lines that the channels took so far, in order; they are valid
