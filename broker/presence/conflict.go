@@ -65,7 +65,7 @@ func (p *Presence) clash(conn Conn, r *beat.Report, s *store) bool {
 		if bytes.Compare(a[:], b[:]) > 0 {
 			a, b = b, a
 		}
-		s.conflict = &conflict{a: a, b: b, lastAt: p.now.Mono}
+		s.conflict, s.saveNow = &conflict{a: a, b: b, lastAt: p.now.Mono}, true
 		p.touch(s)
 		v := Verdict{
 			Store: s.id, Condition: StoreConflict, Reason: TwoRelays, Cause: s.conflict.cause(),
@@ -106,7 +106,7 @@ func (p *Presence) judgeConflict(s *store) {
 	if c == nil || p.now.Mono < c.lastAt+conflictLasts {
 		return
 	}
-	s.conflict = nil
+	s.conflict, s.saveNow = nil, true
 	s.boots = s.boots[:0]
 	p.emit(&Decided{Verdict: Verdict{
 		Store: s.id, Condition: ConflictOver, Reason: OneRelay, Cause: c.cause(),

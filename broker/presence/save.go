@@ -33,6 +33,8 @@ type storeDoc struct {
 	// Date is the day of the hosts' Seen, in days since 1970-01-01.
 	Date  int       `cbor:"12,keyasint,omitempty" json:"date,omitempty"`
 	Hosts []hostDoc `cbor:"13,keyasint,omitempty" json:"hosts,omitempty"`
+	// Rivals are the boots of a conflict: none, or two.
+	Rivals []beat.Boot `cbor:"14,keyasint,omitempty" json:"rivals,omitempty"`
 }
 
 type hostDoc struct {
@@ -104,6 +106,9 @@ func (p *Presence) storeItem(s *store) StoreItem {
 	}
 	if s.stopped {
 		d.StoppedAt, d.Restarts = p.now.At(s.stoppedAt).UTC(), s.restarts
+	}
+	if c := s.conflict; c != nil {
+		d.Rivals = []beat.Boot{c.a, c.b}
 	}
 	d.Date, d.Lan = s.days.date, s.lan.said
 	for _, i := range s.order {
@@ -186,7 +191,7 @@ func readDoc(doc []byte, v any) Refusal {
 
 func (d *storeDoc) check() Refusal {
 	switch {
-	case d.Relay == "" || d.Epoch >= beat.MaxCounter || d.Top >= beat.MaxCounter || len(d.Hosts) > beat.MaxHosts:
+	case d.Relay == "" || d.Epoch >= beat.MaxCounter || d.Top >= beat.MaxCounter || len(d.Hosts) > beat.MaxHosts || len(d.Rivals) != 0 && len(d.Rivals) != 2:
 		return BadItem
 	case slices.ContainsFunc(d.Hosts, func(h hostDoc) bool {
 		return h.Host == "" || h.State >= beat.Covered || h.IntervalMs < 0 || h.IntervalMs > beat.MaxInterval.Milliseconds()
@@ -226,6 +231,9 @@ func (p *Presence) loadStore(item *StoreItem) {
 		s.stopped, s.restarts = true, d.Restarts
 		s.stoppedAt = p.now.Mono - max(0, p.now.Wall.Sub(d.StoppedAt))
 		p.promise(s)
+	}
+	if len(d.Rivals) == 2 { // when the other relay came last nobody knows: it counts from the start
+		s.conflict = &conflict{a: d.Rivals[0], b: d.Rivals[1], lastAt: p.started.Mono}
 	}
 	s.days.date, s.lan.dead, s.lan.said, s.lan.again = d.Date, d.Lan, d.Lan, d.Lan
 	for _, hd := range d.Hosts {
