@@ -144,7 +144,7 @@ func (t *Truth) openAtEnd() {
 		for _, y := range t.open[i+1:] {
 			if y.Store == x.Store && y.Host == x.Host && y.Kind == x.Kind && y.Region != x.Region {
 				t.Judges(Identity)
-				if y.Incident != x.Incident && !t.openedApart(x.Store) {
+				if y.Incident != x.Incident && !t.openedApart(x.Store) && !st.twoLived(t.lastOut(x.Store, x.Host), t.End) {
 					t.Fail(Identity, t.End, fmt.Sprintf("the regions know the %s of %s by two ids", x.Kind, subject(x.Store, x.Host)))
 				}
 			}
@@ -220,4 +220,20 @@ func (t *Truth) openedApart(s int) bool {
 	return t.bridge.held(from, until, 0) && slices.ContainsFunc(t.strikes, func(s Strike) bool {
 		return s.Class == Table && s.At <= until && s.At+s.For >= from
 	})
+}
+
+// lastOut is when the last outage of a subject began.
+func (t *Truth) lastOut(s, h int) (from time.Duration) {
+	last := func(k *track) {
+		if n := len(k.spans); n > 0 {
+			from = max(from, k.spans[n-1].from)
+		}
+	}
+	st := &t.stores[s]
+	last(&st.down)
+	if h >= 0 {
+		last(&st.hosts[h].dead)
+		last(&st.hosts[h].cable)
+	}
+	return from
 }
