@@ -214,8 +214,8 @@ func (p *Presence) expired(s *store, h *host) (beat.HostState, Reason, bool) {
 		return beat.Missing, OtherDead, true
 	case dead:
 		return beat.Unknown, OtherDead, false
-	case w.theirs == ViewOpen && w.failing && h.state == beat.Failing:
-		return beat.Failing, OtherSays, false // it moved there, and fails still
+	case w.theirs == ViewOpen && w.failing && (h.state == beat.Failing || h.forwarded == HostFailing):
+		return beat.Failing, OtherSays, false // it moved there, and fails; its beats or that region said so
 	case w.theirs == ViewOpen:
 		return beat.Up, OtherSays, false
 	case w.theirs == ViewStopped:
