@@ -6,6 +6,21 @@ import (
 	"time"
 )
 
+// lastWitness is how long after its last report a relay is a witness (1.5 × 10 s,
+// P3a), and gather.
+const lastWitness = 18 * time.Second
+
+// wasAlone says whether a region saw nobody at an instant, and before that for so
+// long that the other one takes it for dead (P3a).
+func (t *Truth) wasAlone(g int, at time.Duration) bool {
+	for i := range t.strikes {
+		if s := &t.strikes[i]; s.Alone && s.Region == g && s.At+regionGone <= at && s.At+s.For > at {
+			return true
+		}
+	}
+	return false
+}
+
 // isolation: a region that is cut from every relay and from the other region
 // tells of no store, and of itself at most once; and truly of the other one.
 func (t *Truth) isolation() {
@@ -26,6 +41,8 @@ func (t *Truth) isolation() {
 				switch {
 				case x.Kind == "region-down" && t.region[t.about(x)].longestOver(x.At-lookback, x.At, tail, renewal) >= regionGone:
 					// The other one is dead, and that is not about itself.
+				case x.Kind == "region-down" && t.wasAlone(t.about(x), s.At) && x.At <= s.At+lastWitness:
+					// A relay was its witness until just now, and the other one was alone for long.
 				case x.Store < 0:
 					if !slices.Contains(t.names, x.Incident) {
 						t.names = append(t.names, x.Incident)
