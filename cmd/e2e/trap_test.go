@@ -64,7 +64,7 @@ type trap struct {
 
 	mu     sync.Mutex // guards what follows
 	step   step
-	spring func()
+	spring func() bool
 }
 
 func newTrap(t testing.TB, target string) *trap {
@@ -87,7 +87,9 @@ func newTrap(t testing.TB, target string) *trap {
 			return
 		}
 		c := callOf(r, string(body))
-		p.reach(step{c, false})
+		if p.reach(step{c, false}) {
+			return // its sender died before it left
+		}
 		through.ServeHTTP(&lateWriter{ResponseWriter: w, before: func() { p.reach(step{c, true}) }}, r)
 	}))
 	t.Cleanup(p.server.Close)
@@ -115,23 +117,25 @@ func refuseUntimely(w http.ResponseWriter, r *http.Request) bool {
 
 func (p *trap) address() string { return strings.TrimPrefix(p.server.URL, "http://") }
 
-// set arms it, once.
-func (p *trap) set(s step, spring func()) {
+// set arms it, once: spring says whether it killed the broker.
+func (p *trap) set(s step, spring func() bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.step, p.spring = s, spring
 }
 
-func (p *trap) reach(s step) {
+// reach springs the trap that is set for a step, and says whether the broker is
+// dead now.
+func (p *trap) reach(s step) bool {
 	p.mu.Lock()
 	spring := p.spring
 	if spring == nil || s != p.step {
 		p.mu.Unlock()
-		return
+		return false
 	}
 	p.spring = nil
 	p.mu.Unlock()
-	spring()
+	return spring()
 }
 
 // callOf says what a request of a broker does to a notice.
@@ -192,14 +196,16 @@ func killAround(f *field, rounds int) {
 		died := make(chan *server, 1)
 		var first sync.Once // the other region may come there too, in its place
 		for _, r := range regions {
-			f.traps[r].set(s, func() {
+			f.traps[r].set(s, func() (dead bool) {
 				first.Do(func() {
+					dead = true
 					if by := s.unmarked(); len(by) > 0 {
 						f.seen.excuse("shop/"+host, len(by), by...)
 					}
 					f.brokers[r].kill()
 					died <- f.brokers[r]
 				})
+				return dead
 			})
 		}
 		beat(1000)
