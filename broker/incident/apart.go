@@ -55,7 +55,8 @@ func (b *Book) marksRead(e *MarksRead) {
 }
 
 // takeApart takes over without an answer: a host's fault, or a dead LAN, only while
-// this region sees whether it lasts (P4, I7). The other one may have told its end.
+// this region sees whether it lasts, and a store's only while it does not suspect itself
+// (P4, I7). The other one may have told its end.
 func (b *Book) takeApart(s *step) {
 	if s.change == Opened && s.inc.Open && b.outOfSight(s.inc) {
 		s.inc.Waits = "this region does not see it now: it waits for that, or for an answer"
@@ -67,8 +68,15 @@ func (b *Book) takeApart(s *step) {
 }
 
 func (b *Book) outOfSight(inc *incident) bool {
-	seen := inc.Host != "" || classOf(inc.Kind) == lanClass
-	return b.opt.Sees != nil && seen && !b.opt.Sees(inc.Store, inc.Host)
+	switch c := classOf(inc.Kind); {
+	case b.opt.Sees == nil:
+		return false
+	case inc.Host != "", c == lanClass:
+		return !b.opt.Sees(inc.Store, inc.Host)
+	case c == storeClass:
+		return !b.opt.Sees("", "") // it suspects itself: each store needs an answer
+	}
+	return false
 }
 
 // toldFaultThere says whether a mark is the first word that the other region alone

@@ -64,10 +64,10 @@ func (p *Presence) Status(now beat.Now, id beat.StoreID) (st StoreStatus, ok boo
 func (p *Presence) Sees(id beat.StoreID, host beat.HostID) bool {
 	s := p.stores[id]
 	switch {
-	case s == nil:
-		return true
 	case p.fleet.state != FleetWell:
 		return false
+	case s == nil:
+		return true
 	case host == "":
 		return s.session == sessionOpen
 	}
