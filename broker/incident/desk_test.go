@@ -73,6 +73,20 @@ func (d *desk) reply(o *incident.Ask) {
 	d.do(&incident.Answered{ID: o.ID, Answer: a})
 }
 
+// whoTells is what this region answers to another one that is about to send a
+// transition.
+func (d *desk) whoTells(from beat.Region, item incident.ToldItem) incident.Telling {
+	d.t.Helper()
+	item.Held, item.Sending = false, true
+	for _, o := range d.b.Step(d.now, &incident.Asked{Question: incident.ToldQuestion{From: from, Items: []incident.ToldItem{item}}}, nil) {
+		if r, ok := o.(*incident.Reply); ok {
+			return r.Answer.Words[0]
+		}
+	}
+	d.t.Fatal("it gives no answer")
+	return ""
+}
+
 // run lets so much time pass.
 func (d *desk) run(so time.Duration) {
 	end := d.now.Mono + so
@@ -291,12 +305,8 @@ func TestWhatWasTakenOverApartAndLeavesIsOurs(t *testing.T) {
 	if len(d.pubs) == 0 {
 		t.Fatal("it was not taken over")
 	}
-	item := d.asks[0].Question.Items[0]
-	item.Held, item.Sending = false, true
-	for _, o := range d.b.Step(d.now, &incident.Asked{Question: incident.ToldQuestion{From: "us-west-2", Items: []incident.ToldItem{item}}}, nil) {
-		if r, ok := o.(*incident.Reply); ok && r.Answer.Words[0] != incident.TellingMine {
-			t.Errorf("it says %s", r.Answer.Words[0])
-		}
+	if word := d.whoTells("us-west-2", d.asks[0].Question.Items[0]); word != incident.TellingMine {
+		t.Errorf("it says %s", word)
 	}
 }
 
@@ -349,12 +359,8 @@ func TestWhoLooksALastTimeLetsTheOtherRegionTell(t *testing.T) {
 	if len(d.asks) != 1 || len(d.pubs) != 0 {
 		t.Fatalf("%d questions, %d publishes", len(d.asks), len(d.pubs))
 	}
-	item := d.asks[0].Question.Items[0]
-	item.Held, item.Sending = false, true
-	for _, o := range d.b.Step(d.now, &incident.Asked{Question: incident.ToldQuestion{From: "us-east-1", Items: []incident.ToldItem{item}}}, nil) {
-		if r, ok := o.(*incident.Reply); ok && r.Answer.Words[0] != incident.TellingYours {
-			t.Errorf("it says %s", r.Answer.Words[0])
-		}
+	if word := d.whoTells("us-east-1", d.asks[0].Question.Items[0]); word != incident.TellingYours {
+		t.Errorf("it says %s", word)
 	}
 }
 
